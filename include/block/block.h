@@ -261,6 +261,8 @@ void bdrv_ref(BlockDriverState *bs);
 /* Drop a reference; closes the node at 0. NULL is allowed. */
 void bdrv_unref(BlockDriverState *bs);
 void bdrv_close_all(void);
+/* @hook runs first of all in bdrv_close_all(); one can be set. */
+void bdrv_register_close_all_hook(void (*hook)(void));
 
 BlockDriverState *bdrv_find_node(const char *node_name);
 /* By device name, then by node name. NULL with "Cannot find device='D' nor

@@ -75,7 +75,6 @@ int blk_set_perm(BlockBackend *blk, uint64_t perm, uint64_t shared_perm,
 void blk_get_perm(BlockBackend *blk, uint64_t *perm, uint64_t *shared_perm);
 BlockBackendRootState *blk_get_root_state(BlockBackend *blk);
 void blk_update_root_state(BlockBackend *blk);
-int blk_commit_all(void);
 
 /* ---- Device ---- */
 int blk_attach_dev(BlockBackend *blk, void *dev);

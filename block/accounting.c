@@ -1,0 +1,105 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * Statistics of a BlockBackend.
+ *
+ * Invariant: all counters change under stats->lock.
+ */
+#include "qemu/osdep.h"
+#include "block/accounting.h"
+#include "qemu/timer.h"
+
+void block_acct_init(BlockAcctStats *stats)
+{
+    qemu_mutex_init(&stats->lock);
+    stats->account_invalid = true;
+    stats->account_failed = true;
+}
+
+void block_acct_setup(BlockAcctStats *stats, bool account_invalid,
+                      bool account_failed)
+{
+    stats->account_invalid = account_invalid;
+    stats->account_failed = account_failed;
+}
+
+void block_acct_cleanup(BlockAcctStats *stats)
+{
+    qemu_mutex_destroy(&stats->lock);
+}
+
+
+static int64_t acct_now(void)
+{
+    return qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+}
+
+void block_acct_start(BlockAcctStats *stats, BlockAcctCookie *cookie,
+                      int64_t bytes, enum BlockAcctType type)
+{
+    assert(type < BLOCK_MAX_IOTYPE);
+    *cookie = (BlockAcctCookie) {
+        .bytes = bytes,
+        .start_time_ns = acct_now(),
+        .type = type,
+    };
+}
+
+static void acct_finish(BlockAcctStats *stats, BlockAcctCookie *cookie,
+                        bool failed)
+{
+    int64_t now = acct_now();
+    int64_t latency = now - cookie->start_time_ns;
+
+    if (cookie->type == BLOCK_ACCT_NONE) {
+        return;
+    }
+    qemu_mutex_lock(&stats->lock);
+    if (failed) {
+        stats->failed_ops[cookie->type]++;
+    } else {
+        stats->nr_bytes[cookie->type] += cookie->bytes;
+        stats->nr_ops[cookie->type]++;
+    }
+    if (!failed || stats->account_failed) {
+        stats->total_time_ns[cookie->type] += latency;
+        stats->last_access_time_ns = now;
+    }
+    qemu_mutex_unlock(&stats->lock);
+    cookie->type = BLOCK_ACCT_NONE;
+}
+
+void block_acct_done(BlockAcctStats *stats, BlockAcctCookie *cookie)
+{
+    acct_finish(stats, cookie, false);
+}
+
+void block_acct_failed(BlockAcctStats *stats, BlockAcctCookie *cookie)
+{
+    acct_finish(stats, cookie, true);
+}
+
+void block_acct_invalid(BlockAcctStats *stats, enum BlockAcctType type)
+{
+    assert(type < BLOCK_MAX_IOTYPE);
+    qemu_mutex_lock(&stats->lock);
+    stats->invalid_ops[type]++;
+    if (stats->account_invalid) {
+        stats->last_access_time_ns = acct_now();
+    }
+    qemu_mutex_unlock(&stats->lock);
+}
+
+void block_acct_merge_done(BlockAcctStats *stats, enum BlockAcctType type,
+                           int num_requests)
+{
+    assert(type < BLOCK_MAX_IOTYPE);
+    qemu_mutex_lock(&stats->lock);
+    stats->merged[type] += num_requests;
+    qemu_mutex_unlock(&stats->lock);
+}
+
+int64_t block_acct_idle_time_ns(BlockAcctStats *stats)
+{
+    return acct_now() - stats->last_access_time_ns;
+}
