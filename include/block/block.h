@@ -264,6 +264,13 @@ void bdrv_close_all(void);
 /* @hook runs first of all in bdrv_close_all(); one can be set. */
 void bdrv_register_close_all_hook(void (*hook)(void));
 
+/*
+ * How the layer above finds its devices by name: @find returns whether there
+ * is a device @name and stores its root node, or NULL, in @bs.  One can be
+ * set; without it there are no devices.
+ */
+void bdrv_register_device_lookup(bool (*find)(const char *name,
+                                              BlockDriverState **bs));
 BlockDriverState *bdrv_find_node(const char *node_name);
 /* By device name, then by node name. NULL with "Cannot find device='D' nor
  * node-name='N'". */

@@ -573,6 +573,22 @@ void bdrv_write_threshold_check_write(BlockDriverState *bs, int64_t offset,
                                       int64_t bytes);
 
 /* ---- Drain hooks for the graph (drain.c) ---- */
+/*
+ * Bodies of the drain hooks of child_file, child_format and child_backing:
+ * the node below @c is being drained, so its parent @bs and the parents of
+ * that stop (go on); nothing polls here.  _busy_: has @bs, or one of its
+ * parents, requests in flight?
+ */
+void bdrv_quiesce_from_child(BlockDriverState *bs, BdrvChild *c);
+void bdrv_unquiesce_from_child(BlockDriverState *bs, BdrvChild *c);
+bool bdrv_busy_from_child(BlockDriverState *bs, BdrvChild *c);
+/* bdrv_new() calls it: the node joins the drain-all sections that are open. */
+void bdrv_drain_node_created(BlockDriverState *bs);
+/* The driver of @bs was just opened: its drain_begin hook runs once for each
+ * section that is open on the node. */
+void bdrv_drain_driver_opened(BlockDriverState *bs);
+/* @child was linked to (is about to be unlinked from) child->bs: the subtree
+ * sections of the parent reach (leave) it. */
 void bdrv_apply_subtree_drain(BdrvChild *child, BlockDriverState *new_parent);
 void bdrv_unapply_subtree_drain(BdrvChild *child,
                                 BlockDriverState *old_parent);
@@ -598,7 +614,9 @@ typedef struct MirrorJobConfig {
     int64_t buf_size;           /* bytes; 0 = default */
     MirrorSyncMode sync_mode;
     BlockMirrorBackingMode backing_mode;
-    bool zero_target;           /* target does not read as zeroes yet */
+    /* INCREMENTAL: copy what is set in it; else NULL. */
+    BdrvDirtyBitmap *sync_bitmap;
+    BitmapSyncMode bitmap_mode;
     BlockdevOnError on_source_error;
     BlockdevOnError on_target_error;
     bool unmap;                 /* target blocks may be unmapped for zeroes */
@@ -615,13 +633,6 @@ void mirror_start(const char *job_id, BlockDriverState *bs,
                   BlockdevOnError on_source_error,
                   BlockdevOnError on_target_error, bool unmap,
                   const char *filter_node_name, Error **errp);
-void commit_active_start(const char *job_id, BlockDriverState *bs,
-                         BlockDriverState *base, int creation_flags,
-                         int64_t speed, BlockdevOnError on_error,
-                         const char *filter_node_name, BlockCompletionFunc *cb,
-                         void *opaque, bool auto_complete, Error **errp);
-
-/* Wakes whoever waits for a change of the whole graph's state. */
 static inline bool bdrv_is_quiesced(BlockDriverState *bs)
 {
     return bs->quiesce_counter > 0 || bs->quiesce_all_counter > 0;
