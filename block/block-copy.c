@@ -1,0 +1,478 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * The copy engine of all block jobs and of qemu-img.
+ *
+ * Invariants
+ *   1. Claims of one state do not overlap.
+ *   2. A piece's block status is asked for after its range was claimed, so
+ *      that a write that makes the answer stale is one that its user knows
+ *      of (a dirty bitmap) and copies again.  Only "data" is remembered
+ *      beyond the piece: acting on it is right whatever was written since.
+ *   3. Buffers of all states together stay within BLOCK_COPY_BUDGET, except
+ *      that a state without any may always take one: nobody starves.
+ *
+ * Contexts: a state belongs to the AioContext of its nodes.  The budget is
+ * shared by all; its lock is a leaf.
+ */
+#include "qemu/osdep.h"
+#include "block/block-copy.h"
+#include "qemu/coroutine.h"
+#include "qemu/thread.h"
+#include "qemu/timer.h"
+
+/* Bytes of buffers in the whole process. */
+#define BLOCK_COPY_BUDGET   (32 * MiB)
+/* Buffers of this size are kept for reuse, at most so many. */
+#define BLOCK_COPY_POOLED   (1 * MiB)
+#define BLOCK_COPY_POOL_MAX 16
+/* Zeroes and discards cost no memory, but should be interruptible. */
+#define BLOCK_COPY_MAX_ZERO (1 * GiB)
+/* Pieces that each way of copying is tried with before one is chosen. */
+#define BLOCK_COPY_TRIALS   8
+
+typedef struct BudgetWaiter {
+    Coroutine *co;
+    QSIMPLEQ_ENTRY(BudgetWaiter) entry;
+} BudgetWaiter;
+
+static struct {
+    QemuMutex lock;
+    int64_t used;
+    int states;
+    int nr_pooled;
+    void *pooled[BLOCK_COPY_POOL_MAX];
+    QSIMPLEQ_HEAD(, BudgetWaiter) waiters;
+} budget;
+
+static void __attribute__((constructor)) block_copy_init(void)
+{
+    qemu_mutex_init(&budget.lock);
+    QSIMPLEQ_INIT(&budget.waiters);
+}
+
+/* Offloading to the host: tried, then used only if it is faster. */
+typedef struct OffloadStats {
+    int started;            /* pieces of either kind that were begun */
+    int done[2];            /* [1]: offloaded */
+    int64_t ns[2];
+    int64_t bytes[2];
+    bool decided;
+    bool use;
+} OffloadStats;
+
+struct BlockCopyState {
+    BlockCopyConfig cfg;    /* immutable */
+    size_t mem_align;
+
+    QTAILQ_HEAD(, BlockCopyClaim) claims; /* in order of their start */
+    int pieces;
+    int64_t bytes_in_flight;
+    int64_t mem_used;       /* under budget.lock */
+    CoQueue piece_done;
+    int64_t data_start;     /* known to be data (invariant 2) */
+    int64_t data_end;
+    OffloadStats offload;
+};
+
+typedef struct BlockCopyPiece {
+    BlockCopyClaim claim;
+    BlockCopyState *s;
+    BlockCopyMethod method;
+} BlockCopyPiece;
+
+/* ---- Life ---- */
+
+static BlockDriverState *protocol_node(BlockDriverState *bs)
+{
+    while (bdrv_primary_bs(bs)) {
+        bs = bdrv_primary_bs(bs);
+    }
+    return bs;
+}
+
+/* Only where both sides go through the page cache: the host would bounce
+ * O_DIRECT files through it. */
+static bool offload_is_possible(const BlockCopyConfig *cfg)
+{
+    return !(protocol_node(cfg->source->bs)->open_flags & BDRV_O_NOCACHE) &&
+           !(protocol_node(cfg->target->bs)->open_flags & BDRV_O_NOCACHE) &&
+           !(cfg->write_flags & BDRV_REQ_WRITE_COMPRESSED);
+}
+
+BlockCopyState *block_copy_state_new(const BlockCopyConfig *cfg)
+{
+    BlockCopyState *s = g_new0(BlockCopyState, 1);
+
+    assert(is_power_of_2(cfg->align) && cfg->max_pieces > 0);
+    s->cfg = *cfg;
+    s->cfg.max_chunk = QEMU_ALIGN_UP(MAX(cfg->max_chunk, cfg->align),
+                                     cfg->align);
+    s->mem_align = MAX(bdrv_opt_mem_align(cfg->source->bs),
+                       bdrv_opt_mem_align(cfg->target->bs));
+    s->offload.decided = !offload_is_possible(cfg);
+    QTAILQ_INIT(&s->claims);
+    qemu_co_queue_init(&s->piece_done);
+    qemu_mutex_lock(&budget.lock);
+    budget.states++;
+    qemu_mutex_unlock(&budget.lock);
+    return s;
+}
+
+void block_copy_state_free(BlockCopyState *s)
+{
+    if (!s) {
+        return;
+    }
+    assert(QTAILQ_EMPTY(&s->claims) && s->pieces == 0 && s->mem_used == 0);
+    qemu_mutex_lock(&budget.lock);
+    if (--budget.states == 0) {
+        while (budget.nr_pooled) {
+            qemu_vfree(budget.pooled[--budget.nr_pooled]);
+        }
+    }
+    qemu_mutex_unlock(&budget.lock);
+    g_free(s);
+}
+
+/* ---- Buffers ---- */
+
+static bool budget_has_room(BlockCopyState *s, int64_t bytes)
+{
+    return s->mem_used == 0 || budget.used + bytes <= BLOCK_COPY_BUDGET;
+}
+
+static void *coroutine_fn buffer_get(BlockCopyState *s, int64_t bytes)
+{
+    void *buf = NULL;
+
+    qemu_mutex_lock(&budget.lock);
+    while (!budget_has_room(s, bytes)) {
+        BudgetWaiter w = { .co = qemu_coroutine_self() };
+
+        QSIMPLEQ_INSERT_TAIL(&budget.waiters, &w, entry);
+        qemu_mutex_unlock(&budget.lock);
+        qemu_coroutine_yield();
+        qemu_mutex_lock(&budget.lock);
+    }
+    budget.used += bytes;
+    s->mem_used += bytes;
+    if (bytes == BLOCK_COPY_POOLED && budget.nr_pooled &&
+        s->mem_align <= qemu_real_host_page_size()) {
+        buf = budget.pooled[--budget.nr_pooled];
+    }
+    qemu_mutex_unlock(&budget.lock);
+    return buf ? buf : qemu_memalign(MAX(s->mem_align,
+                                         qemu_real_host_page_size()), bytes);
+}
+
+static void coroutine_fn buffer_put(BlockCopyState *s, void *buf,
+                                    int64_t bytes)
+{
+    QSIMPLEQ_HEAD(, BudgetWaiter) woken = QSIMPLEQ_HEAD_INITIALIZER(woken);
+    BudgetWaiter *w;
+
+    qemu_mutex_lock(&budget.lock);
+    budget.used -= bytes;
+    s->mem_used -= bytes;
+    if (bytes == BLOCK_COPY_POOLED && budget.nr_pooled < BLOCK_COPY_POOL_MAX) {
+        budget.pooled[budget.nr_pooled++] = buf;
+        buf = NULL;
+    }
+    /* They look for themselves whether there is room now. */
+    QSIMPLEQ_CONCAT(&woken, &budget.waiters);
+    qemu_mutex_unlock(&budget.lock);
+    qemu_vfree(buf);
+    while ((w = QSIMPLEQ_FIRST(&woken))) {
+        Coroutine *co = w->co;
+
+        /* @w lies on the stack of @co. */
+        QSIMPLEQ_REMOVE_HEAD(&woken, entry);
+        aio_co_wake(co);
+    }
+}
+
+/* ---- Claims ---- */
+
+static BlockCopyClaim *find_overlap(BlockCopyState *s, int64_t offset,
+                                    int64_t bytes)
+{
+    BlockCopyClaim *c;
+
+    QTAILQ_FOREACH(c, &s->claims, entry) {
+        if (offset < c->offset + c->bytes && c->offset < offset + bytes) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static void claim_insert(BlockCopyState *s, BlockCopyClaim *claim,
+                         int64_t offset, int64_t bytes, bool is_piece)
+{
+    claim->offset = offset;
+    claim->bytes = bytes;
+    claim->is_piece = is_piece;
+    claim->start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    qemu_co_queue_init(&claim->waiters);
+    QTAILQ_INSERT_TAIL(&s->claims, claim, entry);
+}
+
+void coroutine_fn block_copy_claim_begin(BlockCopyState *s,
+                                         BlockCopyClaim *claim,
+                                         int64_t offset, int64_t bytes)
+{
+    BlockCopyClaim *c;
+
+    while ((c = find_overlap(s, offset, bytes))) {
+        qemu_co_queue_wait(&c->waiters, NULL);
+    }
+    claim_insert(s, claim, offset, bytes, false);
+}
+
+void coroutine_fn block_copy_claim_end(BlockCopyState *s,
+                                       BlockCopyClaim *claim)
+{
+    QTAILQ_REMOVE(&s->claims, claim, entry);
+    qemu_co_queue_restart_all(&claim->waiters);
+    qemu_co_queue_restart_all(&s->piece_done);
+}
+
+int64_t block_copy_next_free(BlockCopyState *s, int64_t offset, int64_t end,
+                             int64_t *free_bytes)
+{
+    BlockCopyClaim *c;
+
+    while (offset < end && (c = find_overlap(s, offset, 1))) {
+        offset = c->offset + c->bytes;
+    }
+    offset = MIN(offset, end);
+    QTAILQ_FOREACH(c, &s->claims, entry) {
+        if (c->offset > offset) {
+            end = MIN(end, c->offset);
+        }
+    }
+    *free_bytes = end - offset;
+    return offset;
+}
+
+/* ---- Pieces ---- */
+
+static int coroutine_fn copy_through_buffer(BlockCopyPiece *p, bool *is_read)
+{
+    BlockCopyState *s = p->s;
+    int64_t bytes = p->claim.bytes;
+    void *buf = buffer_get(s, bytes);
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
+    int ret;
+
+    ret = bdrv_co_preadv(s->cfg.source, p->claim.offset, bytes, &qiov, 0);
+    *is_read = ret < 0;
+    if (ret >= 0) {
+        ret = bdrv_co_pwritev(s->cfg.target, p->claim.offset, bytes, &qiov,
+                              s->cfg.write_flags);
+    }
+    buffer_put(s, buf, bytes);
+    return ret;
+}
+
+/* Shall this piece be offloaded?  Pieces alternate until there is enough to
+ * compare. */
+static bool offload_choose(OffloadStats *o)
+{
+    if (o->decided) {
+        return o->use;
+    }
+    return o->started++ & 1;
+}
+
+static void offload_account(OffloadStats *o, bool offloaded, int64_t ns,
+                            int64_t bytes)
+{
+    if (o->decided) {
+        return;
+    }
+    o->done[offloaded]++;
+    o->ns[offloaded] += ns;
+    o->bytes[offloaded] += bytes;
+    if (o->done[0] >= BLOCK_COPY_TRIALS && o->done[1] >= BLOCK_COPY_TRIALS) {
+        o->decided = true;
+        o->use = (double)o->ns[1] * o->bytes[0] <
+                 (double)o->ns[0] * o->bytes[1];
+    }
+}
+
+static int coroutine_fn copy_data(BlockCopyPiece *p, bool *is_read)
+{
+    BlockCopyState *s = p->s;
+    OffloadStats *o = &s->offload;
+    bool offload = offload_choose(o);
+    int64_t start = o->decided ? 0 : qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    int ret = -ENOTSUP;
+
+    if (offload) {
+        ret = bdrv_co_copy_range(s->cfg.source, p->claim.offset,
+                                 s->cfg.target, p->claim.offset,
+                                 p->claim.bytes, 0, s->cfg.write_flags);
+        if (ret < 0) {
+            /* Whatever it was: the plain way tells which side failed. */
+            o->decided = true;
+            o->use = false;
+            offload = false;
+        }
+    }
+    if (ret < 0) {
+        ret = copy_through_buffer(p, is_read);
+    }
+    if (ret >= 0 && !o->decided) {
+        offload_account(o, offload,
+                        qemu_clock_get_ns(QEMU_CLOCK_REALTIME) - start,
+                        p->claim.bytes);
+    }
+    return ret;
+}
+
+static int coroutine_fn copy_piece(BlockCopyPiece *p, bool *is_read)
+{
+    BlockCopyState *s = p->s;
+    BdrvRequestFlags unmap = s->cfg.unmap ? BDRV_REQ_MAY_UNMAP : 0;
+
+    switch (p->method) {
+    case BLOCK_COPY_DATA:
+        return copy_data(p, is_read);
+    case BLOCK_COPY_ZERO:
+        return bdrv_co_pwrite_zeroes(s->cfg.target, p->claim.offset,
+                                     p->claim.bytes,
+                                     (s->cfg.write_flags &
+                                      ~BDRV_REQ_WRITE_COMPRESSED) | unmap);
+    case BLOCK_COPY_DISCARD:
+        return bdrv_co_pdiscard(s->cfg.target, p->claim.offset,
+                                p->claim.bytes);
+    }
+    g_assert_not_reached();
+}
+
+static int64_t piece_cost(BlockCopyPiece *p)
+{
+    return p->method == BLOCK_COPY_DATA ? p->claim.bytes : 0;
+}
+
+static void coroutine_fn block_copy_entry(void *opaque)
+{
+    BlockCopyPiece *p = opaque;
+    BlockCopyState *s = p->s;
+    bool is_read = false;
+    int ret = copy_piece(p, &is_read);
+
+    s->cfg.done(s->cfg.opaque, p->claim.offset, p->claim.bytes, ret, is_read);
+    s->bytes_in_flight -= piece_cost(p);
+    s->pieces--;
+    block_copy_claim_end(s, &p->claim);
+    g_free(p);
+}
+
+/* What the piece is, and how long: claim.bytes shrinks to one kind. */
+static void coroutine_fn piece_classify(BlockCopyPiece *p)
+{
+    BlockCopyState *s = p->s;
+    BlockCopyClaim *c = &p->claim;
+    int64_t pnum = 0;
+    int ret;
+
+    p->method = BLOCK_COPY_DATA;
+    pnum = block_copy_known_data(s, c->offset);
+    if (!pnum) {
+        ret = bdrv_co_block_status_above(s->cfg.source->bs, NULL, c->offset,
+                                         c->bytes, &pnum, NULL, NULL);
+        if (ret < 0 || pnum == 0) {
+            /* Reading will tell. */
+            pnum = s->cfg.max_chunk;
+        } else if (ret & BDRV_BLOCK_ZERO) {
+            p->method = BLOCK_COPY_ZERO;
+        } else if (!(ret & BDRV_BLOCK_DATA)) {
+            p->method = BLOCK_COPY_DISCARD;
+        } else {
+            s->data_start = c->offset;
+            s->data_end = c->offset + pnum;
+        }
+    }
+    if (p->method != BLOCK_COPY_DATA && pnum < c->bytes) {
+        /* Only whole units; one with several kinds in it is data. */
+        pnum = QEMU_ALIGN_DOWN(pnum, s->cfg.align);
+        if (!pnum) {
+            p->method = BLOCK_COPY_DATA;
+        }
+    }
+    if (p->method == BLOCK_COPY_DATA) {
+        pnum = MIN(QEMU_ALIGN_UP(MAX(pnum, 1), s->cfg.align),
+                   s->cfg.max_chunk);
+    }
+    c->bytes = MIN(c->bytes, MIN(pnum, BLOCK_COPY_MAX_ZERO));
+}
+
+int64_t coroutine_fn block_copy_start(BlockCopyState *s, int64_t offset,
+                                      int64_t bytes, int64_t *cost)
+{
+    BlockCopyPiece *p = g_new0(BlockCopyPiece, 1);
+    int64_t started;
+
+    assert(bytes > 0 && !find_overlap(s, offset, bytes));
+    p->s = s;
+    claim_insert(s, &p->claim, offset, bytes, true);
+    s->pieces++;
+    piece_classify(p);
+    started = p->claim.bytes;
+    *cost = piece_cost(p);
+    s->bytes_in_flight += *cost;
+    /* Those who wait for the part that was given up look again. */
+    if (started < bytes) {
+        qemu_co_queue_restart_all(&p->claim.waiters);
+    }
+    qemu_coroutine_enter(qemu_coroutine_create(block_copy_entry, p));
+    return started;
+}
+
+int64_t block_copy_known_data(BlockCopyState *s, int64_t offset)
+{
+    return offset >= s->data_start && offset < s->data_end
+           ? s->data_end - offset : 0;
+}
+
+bool block_copy_full(BlockCopyState *s)
+{
+    return s->pieces >= s->cfg.max_pieces ||
+           (s->pieces > 0 &&
+            s->bytes_in_flight + s->cfg.max_chunk > s->cfg.max_bytes);
+}
+
+bool block_copy_busy(BlockCopyState *s)
+{
+    return !QTAILQ_EMPTY(&s->claims);
+}
+
+int64_t block_copy_oldest(BlockCopyState *s, int64_t *offset)
+{
+    BlockCopyClaim *c;
+
+    QTAILQ_FOREACH(c, &s->claims, entry) {
+        if (c->is_piece) {
+            *offset = c->offset;
+            return c->start_ns;
+        }
+    }
+    return -1;
+}
+
+void coroutine_fn block_copy_wait_one(BlockCopyState *s)
+{
+    if (!QTAILQ_EMPTY(&s->claims)) {
+        qemu_co_queue_wait(&s->piece_done, NULL);
+    }
+}
+
+void coroutine_fn block_copy_wait_all(BlockCopyState *s)
+{
+    while (s->pieces) {
+        qemu_co_queue_wait(&s->piece_done, NULL);
+    }
+}

@@ -1,0 +1,500 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * How mirror jobs begin and end: checks, the filter node, permissions, the
+ * switch to the target.
+ *
+ * At the end mirror_exit() runs once, from prepare or, if the job fails
+ * before, from abort.  Between the end of the coroutine and mirror_exit() the
+ * filter writes through, so that a job that waits in PENDING neither stops
+ * the guest nor falls behind.
+ */
+#include "qemu/osdep.h"
+#include "block/mirror-internal.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qerror.h"
+
+#define MIRROR_DEFAULT_BUF_SIZE (16 * MiB)
+#define MIRROR_MAX_CHUNK        (1 * MiB)
+#define MIRROR_MAX_PIECES       16
+
+/* ---- End ---- */
+
+/* Give the target the backing chain that it is to have. */
+static int mirror_set_backing(MirrorJob *s, BlockDriverState *src,
+                              BlockDriverState *target_bs, Error **errp)
+{
+    BlockDriverState *target = bdrv_skip_filters(target_bs);
+    BlockDriverState *backing;
+
+    if (s->backing_mode != MIRROR_SOURCE_BACKING_CHAIN) {
+        return 0;
+    }
+    backing = s->sync_mode == MIRROR_SYNC_MODE_NONE ? src : s->base;
+    if (bdrv_cow_bs(target) == backing) {
+        return 0;
+    }
+    return bdrv_set_backing_hd_check(target, backing, errp);
+}
+
+/* Put the target into the place of the source. */
+static int mirror_pivot(MirrorJob *s, BlockDriverState *src,
+                        BlockDriverState *target_bs, Error **errp)
+{
+    BlockDriverState *old = s->to_replace ? s->to_replace : src;
+    bool ro = bdrv_is_read_only(old);
+    int ret;
+
+    if (bdrv_is_read_only(target_bs) != ro) {
+        ret = bdrv_reopen_set_read_only(target_bs, ro, errp);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    if (s->to_replace && !bdrv_recurse_can_replace(src, s->to_replace)) {
+        error_setg(errp, "Can no longer replace '%s' by '%s', because it can "
+                   "no longer be guaranteed that doing so would not lead to "
+                   "an abrupt change of visible data",
+                   s->to_replace->node_name, target_bs->node_name);
+        return -EPERM;
+    }
+    bdrv_drained_begin(target_bs);
+    ret = bdrv_replace_node(old, target_bs, errp);
+    bdrv_drained_end(target_bs);
+    return ret;
+}
+
+static void mirror_finish_sync_bitmap(MirrorJob *s, int ret)
+{
+    if (!s->sync_bitmap) {
+        return;
+    }
+    if (ret >= 0 && s->bitmap_mode != BITMAP_SYNC_MODE_NEVER) {
+        /* The target has all that was written until now. */
+        bdrv_clear_dirty_bitmap(s->sync_bitmap, NULL);
+    } else if (ret < 0 && s->bitmap_mode == BITMAP_SYNC_MODE_ALWAYS) {
+        int64_t offset = 0, count;
+
+        bdrv_clear_dirty_bitmap(s->sync_bitmap, NULL);
+        while (bdrv_dirty_bitmap_next_dirty_area(s->dirty_bitmap, offset,
+                                                 s->length, INT64_MAX,
+                                                 &offset, &count)) {
+            bdrv_set_dirty_bitmap(s->sync_bitmap, offset, count);
+            offset += count;
+        }
+    }
+    bdrv_dirty_bitmap_set_busy(s->sync_bitmap, false);
+}
+
+/* Forget the node that was to be replaced. */
+static void mirror_release_to_replace(MirrorJob *s)
+{
+    if (s->to_replace) {
+        bdrv_op_unblock_all(s->to_replace, s->replace_blocker);
+        error_free(s->replace_blocker);
+        s->replace_blocker = NULL;
+        bdrv_unref(s->to_replace);
+        s->to_replace = NULL;
+    }
+}
+
+static int mirror_exit(MirrorJob *s, bool abort)
+{
+    BlockJob *job = &s->common;
+    MirrorFilter *f = s->filter->opaque;
+    BlockDriverState *filter = s->filter;
+    BlockDriverState *src, *target_bs;
+    Error *local_err = NULL;
+    int ret = 0;
+
+    if (s->exited) {
+        return 0;
+    }
+    s->exited = true;
+    src = filter->backing->bs;
+    target_bs = blk_bs(s->target);
+    bdrv_ref(filter);
+    bdrv_ref(src);
+    bdrv_ref(target_bs);
+
+    /* The guest's requests are over, on both sides. */
+    bdrv_drained_begin(src);
+    if (abort) {
+        ret = job->ret < 0 ? job->ret : -ECANCELED;
+    } else if (s->ret < 0) {
+        ret = s->ret;
+    } else if (bdrv_get_dirty_count(s->dirty_bitmap)) {
+        ret = -EIO;
+    }
+    f->job = NULL;
+    mirror_finish_sync_bitmap(s, ret);
+    bdrv_release_dirty_bitmap(s->dirty_bitmap);
+    s->dirty_bitmap = NULL;
+    block_copy_state_free(s->copy);
+    s->copy = NULL;
+
+    /* Permissions that would stand in the way of the new graph */
+    blk_unref(s->target);
+    s->target = NULL;
+    block_job_remove_all_bdrv(job);
+    f->stop = true;
+    bdrv_child_refresh_perms(filter, filter->backing, &error_abort);
+
+    if (ret >= 0) {
+        ret = mirror_set_backing(s, src, target_bs, &local_err);
+    }
+    if (ret >= 0 && s->should_complete) {
+        ret = mirror_pivot(s, src, target_bs, &local_err);
+    }
+    if (local_err) {
+        error_report_err(local_err);
+    }
+    mirror_release_to_replace(s);
+
+    /* The filter goes; the job's backend stays on it until the job is
+     * dismissed. */
+    blk_set_perm(job->blk, 0, BLK_PERM_ALL, &error_abort);
+    bdrv_replace_node(filter, filter->backing->bs, &error_abort);
+    blk_remove_bs(job->blk);
+    bdrv_set_backing_hd(filter, NULL, &error_abort);
+    blk_insert_bs(job->blk, filter, &error_abort);
+
+    bdrv_drained_end(src);
+    bdrv_unref(target_bs);
+    bdrv_unref(src);
+    bdrv_unref(filter);
+    return ret;
+}
+
+static int mirror_prepare(BlockJob *job)
+{
+    return mirror_exit(container_of(job, MirrorJob, common), false);
+}
+
+static void mirror_abort(BlockJob *job)
+{
+    mirror_exit(container_of(job, MirrorJob, common), true);
+}
+
+static void mirror_clean(BlockJob *job)
+{
+    g_free(container_of(job, MirrorJob, common)->replaces);
+}
+
+/* ---- Requests to a running job ---- */
+
+static void mirror_complete(BlockJob *job, Error **errp)
+{
+    MirrorJob *s = container_of(job, MirrorJob, common);
+
+    if (s->should_complete) {
+        return;
+    }
+    if (s->backing_mode == MIRROR_OPEN_BACKING_CHAIN) {
+        BlockDriverState *target = bdrv_skip_filters(blk_bs(s->target));
+
+        if (!target->backing &&
+            bdrv_open_backing_file(target, NULL, "backing", errp) < 0) {
+            return;
+        }
+    }
+    if (s->replaces) {
+        s->to_replace = bdrv_find_node(s->replaces);
+        if (!s->to_replace) {
+            error_setg(errp, "Node name '%s' not found", s->replaces);
+            return;
+        }
+        error_setg(&s->replace_blocker,
+                   "block device is in use by block-job-complete");
+        bdrv_op_block_all(s->to_replace, s->replace_blocker);
+        bdrv_ref(s->to_replace);
+    }
+    atomic_set(&s->should_complete, true);
+    block_job_enter(job);
+}
+
+static void mirror_attached_aio_context(BlockJob *job, AioContext *new_context)
+{
+    MirrorJob *s = container_of(job, MirrorJob, common);
+
+    blk_set_aio_context(s->target, new_context, &error_abort);
+}
+
+static void mirror_drain(BlockJob *job)
+{
+    MirrorJob *s = container_of(job, MirrorJob, common);
+
+    if (s->target) {
+        BlockBackend *target = s->target;
+
+        /* The job may end while we wait. */
+        blk_ref(target);
+        blk_drain(target);
+        blk_unref(target);
+    }
+}
+
+static const BlockJobDriver mirror_job_driver = {
+    .instance_size          = sizeof(MirrorJob),
+    .job_type               = BLOCK_JOB_TYPE_MIRROR,
+    .start                  = mirror_run,
+    .complete               = mirror_complete,
+    .prepare                = mirror_prepare,
+    .abort                  = mirror_abort,
+    .clean                  = mirror_clean,
+    .pause                  = mirror_pause,
+    .attached_aio_context   = mirror_attached_aio_context,
+    .drain                  = mirror_drain,
+};
+
+/* ---- Start ---- */
+
+static bool mirror_check(const MirrorJobConfig *cfg, Error **errp)
+{
+    int64_t length, target_length;
+
+    if (cfg->sync_mode == MIRROR_SYNC_MODE_INCREMENTAL && !cfg->sync_bitmap) {
+        error_setg(errp, "must provide a valid bitmap name for '%s' sync mode",
+                   MirrorSyncMode_str(cfg->sync_mode));
+        return false;
+    }
+    if (cfg->sync_mode == MIRROR_SYNC_MODE_BITMAP && !cfg->sync_bitmap) {
+        error_setg(errp, "Sync mode '%s' not supported",
+                   MirrorSyncMode_str(cfg->sync_mode));
+        return false;
+    }
+    if (cfg->buf_size < 0) {
+        error_setg(errp, "Invalid parameter 'buf-size'");
+        return false;
+    }
+    if (bdrv_skip_filters(cfg->bs) == bdrv_skip_filters(cfg->target)) {
+        error_setg(errp, "Can't mirror node into itself");
+        return false;
+    }
+    length = bdrv_getlength(cfg->bs);
+    target_length = bdrv_getlength(cfg->target);
+    if (length < 0 || target_length < 0) {
+        BlockDriverState *bad = length < 0 ? cfg->bs : cfg->target;
+
+        error_setg_errno(errp, -MIN(length, target_length),
+                         "Unable to determine the length of '%s'",
+                         bdrv_get_device_or_node_name(bad));
+        return false;
+    }
+    if (target_length < length) {
+        error_setg(errp, "Target '%s' is too small: it has %" PRId64
+                   " bytes, source '%s' has %" PRId64,
+                   bdrv_get_device_or_node_name(cfg->target), target_length,
+                   bdrv_get_device_or_node_name(cfg->bs), length);
+        return false;
+    }
+    return true;
+}
+
+/* Put the filter above the source. */
+static BlockDriverState *mirror_insert_filter(const MirrorJobConfig *cfg,
+                                              Error **errp)
+{
+    BlockDriverState *bs = cfg->bs;
+    BlockDriverState *filter;
+    int ret;
+
+    filter = bdrv_new_open_driver(&bdrv_mirror_top, cfg->filter_node_name,
+                                  BDRV_O_RDWR, errp);
+    if (!filter) {
+        return NULL;
+    }
+    filter->implicit = !cfg->filter_node_name;
+    filter->total_sectors = bs->total_sectors;
+    filter->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED;
+    filter->supported_zero_flags = BDRV_REQ_WRITE_UNCHANGED |
+                                   BDRV_REQ_NO_FALLBACK |
+                                   BDRV_REQ_MAY_UNMAP;
+    bdrv_drained_begin(bs);
+    ret = bdrv_append(filter, bs, errp);
+    bdrv_drained_end(bs);
+    if (ret < 0) {
+        bdrv_unref(filter);
+        return NULL;
+    }
+    return filter;
+}
+
+/* In what units the target is written: where its backing file is not open
+ * yet, whole clusters. */
+static int64_t mirror_target_align(MirrorJob *s)
+{
+    BlockDriverState *target = bdrv_skip_filters(blk_bs(s->target));
+    BlockDriverInfo bdi;
+
+    if (*target->backing_file && !target->backing &&
+        bdrv_get_info(target, &bdi) >= 0) {
+        return MAX(s->granularity, bdi.cluster_size);
+    }
+    return s->granularity;
+}
+
+static bool mirror_attach_target(MirrorJob *s, const MirrorJobConfig *cfg,
+                                 Error **errp)
+{
+    AioContext *ctx = bdrv_get_aio_context(cfg->bs);
+
+    s->target = blk_new(BLK_PERM_WRITE, BLK_PERM_WRITE_UNCHANGED);
+    blk_set_force_allow_inactivate(s->target);
+    blk_set_allow_aio_context_change(s->target, true);
+    blk_set_disable_request_queuing(s->target, true);
+    if (bdrv_try_change_aio_context(cfg->target, ctx, NULL, errp) < 0 ||
+        blk_insert_bs(s->target, cfg->target, errp) < 0) {
+        return false;
+    }
+    return block_job_add_bdrv(&s->common, "source", cfg->bs, 0,
+                              BLK_PERM_WRITE_UNCHANGED | BLK_PERM_WRITE |
+                              BLK_PERM_CONSISTENT_READ | BLK_PERM_GRAPH_MOD,
+                              errp) == 0 &&
+           block_job_add_bdrv(&s->common, "target", cfg->target, 0,
+                              BLK_PERM_ALL, errp) == 0;
+}
+
+static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
+{
+    int64_t buf_size = cfg->buf_size ? cfg->buf_size : MIRROR_DEFAULT_BUF_SIZE;
+    BlockCopyConfig copy;
+
+    s->replaces = g_strdup(cfg->replaces);
+    s->sync_mode = cfg->sync_mode;
+    s->backing_mode = cfg->backing_mode;
+    s->copy_mode = cfg->copy_mode;
+    s->on_source_error = cfg->on_source_error;
+    s->on_target_error = cfg->on_target_error;
+    s->sync_bitmap = cfg->sync_bitmap;
+    s->bitmap_mode = cfg->bitmap_mode;
+    s->length = bdrv_getlength(cfg->bs);
+    if (s->sync_mode == MIRROR_SYNC_MODE_TOP) {
+        s->base = bdrv_backing_chain_next(cfg->bs);
+    }
+    s->align = mirror_target_align(s);
+    s->max_chunk = QEMU_ALIGN_UP(MIN(MIRROR_MAX_CHUNK, buf_size / 4),
+                                 s->align);
+    s->max_chunk = MAX(s->max_chunk, s->align);
+    qemu_co_queue_init(&s->plain_done);
+    copy = (BlockCopyConfig) {
+        .source = s->filter->backing,
+        .target = blk_root(s->target),
+        .length = s->length,
+        .align = s->align,
+        .max_chunk = s->max_chunk,
+        .max_bytes = buf_size,
+        .max_pieces = MIRROR_MAX_PIECES,
+        .unmap = cfg->unmap,
+        .done = mirror_piece_done,
+        .opaque = s,
+    };
+    s->copy = block_copy_state_new(&copy);
+}
+
+/* Take the filter, and all that was made, away again. */
+static void mirror_undo_start(MirrorJob *s, BlockDriverState *filter)
+{
+    MirrorFilter *f = filter->opaque;
+
+    f->job = NULL;
+    f->stop = true;
+    if (s) {
+        bdrv_ref(filter);
+        block_copy_state_free(s->copy);
+        if (s->dirty_bitmap) {
+            bdrv_release_dirty_bitmap(s->dirty_bitmap);
+        }
+        g_free(s->replaces);
+        blk_unref(s->target);
+        block_job_early_fail(&s->common);
+    }
+    bdrv_child_refresh_perms(filter, filter->backing, &error_abort);
+    bdrv_replace_node(filter, filter->backing->bs, &error_abort);
+    if (s) {
+        bdrv_unref(filter);
+    }
+    bdrv_unref(filter);
+}
+
+bool mirror_start_job(const MirrorJobConfig *cfg, Error **errp)
+{
+    BlockDriverState *filter;
+    MirrorFilter *f;
+    MirrorJob *s;
+
+    if (!mirror_check(cfg, errp)) {
+        return false;
+    }
+    filter = mirror_insert_filter(cfg, errp);
+    if (!filter) {
+        return false;
+    }
+    s = block_job_create(cfg->job_id, &mirror_job_driver, NULL, filter,
+                         BLK_PERM_CONSISTENT_READ,
+                         BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE_UNCHANGED |
+                         BLK_PERM_WRITE | BLK_PERM_GRAPH_MOD, cfg->speed,
+                         cfg->creation_flags, NULL, NULL, errp);
+    if (!s) {
+        mirror_undo_start(NULL, filter);
+        return false;
+    }
+    s->filter = filter;
+    if (!mirror_attach_target(s, cfg, errp)) {
+        mirror_undo_start(s, filter);
+        return false;
+    }
+    s->granularity = cfg->granularity
+        ? cfg->granularity : bdrv_get_default_bitmap_granularity(cfg->target);
+    mirror_init(s, cfg);
+    s->dirty_bitmap = bdrv_create_dirty_bitmap(cfg->bs, s->granularity, NULL,
+                                               errp);
+    if (!s->dirty_bitmap) {
+        mirror_undo_start(s, filter);
+        return false;
+    }
+    if (s->copy_mode == MIRROR_COPY_MODE_WRITE_BLOCKING) {
+        s->write_through = true;
+        bdrv_disable_dirty_bitmap(s->dirty_bitmap);
+    }
+    if (s->sync_bitmap) {
+        bdrv_dirty_bitmap_set_busy(s->sync_bitmap, true);
+    }
+
+    /* From here on the filter works for the job. */
+    bdrv_drained_begin(cfg->bs);
+    f = filter->opaque;
+    f->job = s;
+    bdrv_drained_end(cfg->bs);
+    bdrv_unref(filter);
+    block_job_start(&s->common);
+    return true;
+}
+
+void mirror_start(const char *job_id, BlockDriverState *bs,
+                  BlockDriverState *target, const char *replaces,
+                  int64_t speed, uint32_t granularity, int64_t buf_size,
+                  MirrorSyncMode mode, BlockMirrorBackingMode backing_mode,
+                  BlockdevOnError on_source_error,
+                  BlockdevOnError on_target_error, bool unmap,
+                  const char *filter_node_name, Error **errp)
+{
+    MirrorJobConfig cfg = {
+        .job_id = job_id,
+        .bs = bs,
+        .target = target,
+        .replaces = replaces,
+        .speed = speed,
+        .granularity = granularity,
+        .buf_size = buf_size,
+        .sync_mode = mode,
+        .backing_mode = backing_mode,
+        .on_source_error = on_source_error,
+        .on_target_error = on_target_error,
+        .unmap = unmap,
+        .filter_node_name = filter_node_name,
+        .copy_mode = MIRROR_COPY_MODE_BACKGROUND,
+    };
+
+    mirror_start_job(&cfg, errp);
+}

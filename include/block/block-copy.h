@@ -1,0 +1,105 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * The copy engine: moves pieces of a source to a target, many at a time.
+ *
+ * A user (a block job, qemu-img) makes a BlockCopyState for one pair of edges
+ * and says what to copy and in what order; the engine knows how: it asks for
+ * the block status, writes zeroes without data, discards, lets the host copy
+ * where that is faster, and otherwise reads and writes through buffers that
+ * all users in the process share a budget for.
+ *
+ * Context: coroutines in the AioContext of the two nodes.  Offsets and sizes
+ * are bytes; pieces are multiples of cfg.align, except at the end of the
+ * source.
+ */
+#ifndef BLOCK_COPY_H
+#define BLOCK_COPY_H
+
+#include "block/block_int.h"
+
+typedef struct BlockCopyState BlockCopyState;
+
+/* What to do with a piece. */
+typedef enum BlockCopyMethod {
+    BLOCK_COPY_DATA,        /* read and write */
+    BLOCK_COPY_ZERO,        /* the source reads as zeroes */
+    BLOCK_COPY_DISCARD,     /* the source has no defined content */
+} BlockCopyMethod;
+
+/*
+ * A piece is done; runs in the piece's coroutine, which still counts as in
+ * flight.  @ret: 0 or -errno; @is_read: the source failed, not the target.
+ */
+typedef void BlockCopyDone(void *opaque, int64_t offset, int64_t bytes,
+                           int ret, bool is_read);
+
+typedef struct BlockCopyConfig {
+    BdrvChild *source;
+    BdrvChild *target;
+    int64_t length;         /* of the source */
+    int64_t align;          /* power of two */
+    int64_t max_chunk;      /* most bytes of one piece with data */
+    int64_t max_bytes;      /* most bytes of data in flight */
+    int max_pieces;         /* most pieces in flight */
+    bool unmap;             /* zeroes may be unmapped in the target */
+    BdrvRequestFlags write_flags;
+    BlockCopyDone *done;
+    void *opaque;
+} BlockCopyConfig;
+
+/* Main thread. Never fails. */
+BlockCopyState *block_copy_state_new(const BlockCopyConfig *cfg);
+/* Nothing may be in flight. NULL is allowed. */
+void block_copy_state_free(BlockCopyState *s);
+
+/*
+ * Take the next piece of [@offset, @offset + @bytes) in hand: find out what
+ * it is, start it, and return its length (> 0), which is less than @bytes if
+ * the kind changes or the piece is big.  It may wait for block status, and
+ * must not be called when block_copy_full().  The range must not be claimed.
+ * *@cost is how many bytes of data the piece moves, for rate limits; 0 for
+ * zeroes.  Errors come through done(), which may run before this returns.
+ */
+int64_t coroutine_fn block_copy_start(BlockCopyState *s, int64_t offset,
+                                      int64_t bytes, int64_t *cost);
+
+/* How many bytes from @offset on are known to be data, so that
+ * block_copy_start() need not ask; 0 if nothing is known. */
+int64_t block_copy_known_data(BlockCopyState *s, int64_t offset);
+
+/* No further piece can be started now. */
+bool block_copy_full(BlockCopyState *s);
+/* There are pieces or claims. */
+bool block_copy_busy(BlockCopyState *s);
+/* When the oldest piece was started, QEMU_CLOCK_REALTIME; -1: none. */
+int64_t block_copy_oldest(BlockCopyState *s, int64_t *offset);
+
+/*
+ * A range that somebody else works on (a write that goes to both sides):
+ * pieces and other claims wait for it.  _begin() waits for what overlaps.
+ */
+typedef struct BlockCopyClaim {
+    int64_t offset;
+    int64_t bytes;
+    int64_t start_ns;
+    bool is_piece;
+    CoQueue waiters;
+    QTAILQ_ENTRY(BlockCopyClaim) entry;
+} BlockCopyClaim;
+void coroutine_fn block_copy_claim_begin(BlockCopyState *s,
+                                         BlockCopyClaim *claim,
+                                         int64_t offset, int64_t bytes);
+void coroutine_fn block_copy_claim_end(BlockCopyState *s,
+                                       BlockCopyClaim *claim);
+
+/* The first byte from @offset on, below @end, that nobody claims; @end if
+ * there is none. *free_bytes is how many follow it. */
+int64_t block_copy_next_free(BlockCopyState *s, int64_t offset, int64_t end,
+                             int64_t *free_bytes);
+
+/* Wait until one piece more has ended (returns at once if there is none). */
+void coroutine_fn block_copy_wait_one(BlockCopyState *s);
+void coroutine_fn block_copy_wait_all(BlockCopyState *s);
+
+#endif
