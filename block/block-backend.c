@@ -529,6 +529,26 @@ void blk_get_perm(BlockBackend *blk, uint64_t *perm, uint64_t *shared_perm)
     *shared_perm = blk->shared_perm;
 }
 
+/* ---- What the core asks ---- */
+
+static bool blk_find_root(const char *name, BlockDriverState **bs)
+{
+    BlockBackend *blk = blk_by_name(name);
+
+    *bs = blk ? blk_bs(blk) : NULL;
+    return blk != NULL;
+}
+
+static const BdrvDeviceHooks blk_device_hooks = {
+    .find             = blk_find_root,
+    .remove_all_roots = blk_remove_all_bs,
+};
+
+static void __attribute__((constructor)) blk_register_hooks(void)
+{
+    bdrv_register_device_hooks(&blk_device_hooks);
+}
+
 /* ---- Device ---- */
 
 int blk_attach_dev(BlockBackend *blk, void *dev)

@@ -264,13 +264,15 @@ void bdrv_close_all(void);
 /* @hook runs first of all in bdrv_close_all(); one can be set. */
 void bdrv_register_close_all_hook(void (*hook)(void));
 
-/*
- * How the layer above finds its devices by name: @find returns whether there
- * is a device @name and stores its root node, or NULL, in @bs.  One can be
- * set; without it there are no devices.
- */
-void bdrv_register_device_lookup(bool (*find)(const char *name,
-                                              BlockDriverState **bs));
+/* What the core asks of the layer that owns devices; one can be set, without
+ * it there are no devices. */
+typedef struct BdrvDeviceHooks {
+    /* Is there a device @name?  Its root node, or NULL, goes to @bs. */
+    bool (*find)(const char *name, BlockDriverState **bs);
+    /* Take the root nodes from all devices: bdrv_close_all(). */
+    void (*remove_all_roots)(void);
+} BdrvDeviceHooks;
+void bdrv_register_device_hooks(const BdrvDeviceHooks *hooks);
 BlockDriverState *bdrv_find_node(const char *node_name);
 /* By device name, then by node name. NULL with "Cannot find device='D' nor
  * node-name='N'". */
