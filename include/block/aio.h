@@ -98,7 +98,9 @@ struct AioContext {
     uint64_t bh_round;
 
     /* coroutines to enter, pushed by any thread, atomic */
-    QSLIST_HEAD(, Coroutine) scheduled_coroutines;
+    struct Coroutine *co_incoming;
+    /* the same in order, home thread */
+    QSIMPLEQ_HEAD(, Coroutine) co_ready;
     QEMUBH *co_schedule_bh;
 
     /* File descriptors (aio-posix.c) */
@@ -119,6 +121,8 @@ struct AioContext {
     /* home thread */
     bool external_armed;
     unsigned skipped_checks;
+    /* counts waits, so that events of an earlier one are known as stale */
+    uint64_t wait_count;
     GPollFD gpollfd;
 
     /* busy polling before sleeping; parameters atomic, rest home thread */
@@ -340,15 +344,19 @@ int aio_context_setup(AioContext *ctx);
 void aio_context_destroy(AioContext *ctx);
 /* The part of an iteration that follows the wait of a GMainContext. */
 void aio_dispatch(AioContext *ctx);
+/* Before a GMainContext waits; what aio_compute_timeout() says. */
+int64_t aio_prepare(AioContext *ctx);
 /* Announces a sleep; false if a notification came that forbids it. */
 bool aio_notify_prepare_sleep(AioContext *ctx);
-/* The loop looks at everything from here on. */
-void aio_notify_accept(AioContext *ctx);
+/* The loop looks at everything from here on; true if it was notified. */
+bool aio_notify_accept(AioContext *ctx);
 
 /* The lock of a loop. */
 void aio_lock_init(AioContextLock *lock);
 void aio_lock_destroy(AioContextLock *lock);
-/* If the caller is the owner and others wait: lets one through. */
+/* True if the caller is the owner and others wait. */
+bool aio_lock_contended(AioContext *ctx);
+/* Then: lets one through, and takes the lock again. */
 void aio_lock_let_through(AioContext *ctx);
 
 #endif /* QEMU_AIO_H */

@@ -517,6 +517,7 @@ void bdrv_default_perms(BlockDriverState *bs, BdrvChild *c,
 /* ---- Lists of nodes (block.c) ---- */
 bool bdrv_is_monitor_owned(BlockDriverState *bs);
 void bdrv_set_monitor_owned(BlockDriverState *bs);
+void bdrv_unset_monitor_owned(BlockDriverState *bs);
 /* Monitor-owned nodes: NULL starts. */
 BlockDriverState *bdrv_next_monitor_owned(BlockDriverState *bs);
 void bdrv_gather_child_options_default(BlockDriverState *bs, QDict *target,

@@ -8,7 +8,8 @@
  * Invariants
  *   1. An object whose coroutine has ended belongs to the pool; nothing reads
  *      or writes it until the pool hands it out again.
- *   2. caller is set exactly from enter to yield or end.
+ *   2. caller is set exactly from enter to yield or end.  Who entered clears
+ *      it, as the last access: from then on another thread may enter it.
  *   3. scheduled names who called aio_co_schedule() and is set until the
  *      coroutine is taken off its context's list.
  */
@@ -30,7 +31,7 @@ struct Coroutine {
     CoroutineEntry *entry;
     void *entry_arg;
 
-    /* who entered it */
+    /* who entered it; atomic */
     Coroutine *caller;
 
     /* kept for users that copy the object; the pool is an array */
@@ -51,8 +52,8 @@ struct Coroutine {
     /* who runs when this one yields or ends */
     QSIMPLEQ_HEAD(, Coroutine) co_queue_wakeup;
 
-    /* link in the list of coroutines scheduled in an AioContext */
-    QSLIST_ENTRY(Coroutine) co_scheduled_next;
+    /* link in AioContext.co_incoming */
+    Coroutine *co_scheduled_next;
 };
 
 /* A coroutine with a stack, not started; aborts when there is no memory. */

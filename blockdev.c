@@ -1,0 +1,294 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * QMP commands that make, change and remove nodes: blockdev-add, -del,
+ * -reopen, block_resize, and others on single nodes.
+ */
+#include "qemu/osdep.h"
+#include "block/block_int.h"
+#include "sysemu/block-backend.h"
+#include "sysemu/blockdev.h"
+#include "sysemu/iothread.h"
+#include "qapi/error.h"
+#include "qapi/qapi-commands-block-core.h"
+#include "qapi/qapi-visit-block-core.h"
+#include "qapi/qmp/qdict.h"
+#include "qapi/qobject-output-visitor.h"
+#include "qemu/main-loop.h"
+
+/* ---- Look-up ---- */
+
+BlockDriverState *qmp_get_root_bs(const char *name, Error **errp)
+{
+    BlockDriverState *bs = bdrv_lookup_bs(name, name, errp);
+
+    if (!bs) {
+        return NULL;
+    }
+    if (!bdrv_is_root_node(bs)) {
+        error_setg(errp, "Need a root block node");
+        return NULL;
+    }
+    if (!bdrv_is_inserted(bs)) {
+        error_setg(errp, "Device has no medium");
+        return NULL;
+    }
+    return bs;
+}
+
+/* ---- Add, delete, reopen ---- */
+
+/* @options as the flat QDict that bdrv_open() takes. */
+static QDict *blockdev_flat_options(BlockdevOptions *options)
+{
+    Visitor *v;
+    QObject *obj;
+    QDict *qdict;
+
+    v = qobject_output_visitor_new(&obj);
+    visit_type_BlockdevOptions(v, NULL, &options, &error_abort);
+    visit_complete(v, &obj);
+    visit_free(v);
+    qdict = qobject_to(QDict, obj);
+    qdict_flatten(qdict);
+    return qdict;
+}
+
+/* A node of the monitor's, from flat options, which are consumed. */
+static BlockDriverState *blockdev_open_for_monitor(QDict *qdict, Error **errp)
+{
+    BlockDriverState *bs;
+    int flags = 0;
+
+    /* Without these options, cache and read-only have the defaults of
+     * blockdev-add, not those of a parent. */
+    qdict_set_default_str(qdict, BDRV_OPT_CACHE_DIRECT, "off");
+    qdict_set_default_str(qdict, BDRV_OPT_CACHE_NO_FLUSH, "off");
+    qdict_set_default_str(qdict, BDRV_OPT_READ_ONLY, "off");
+    if (!qdict_haskey(qdict, BDRV_OPT_DISCARD)) {
+        qdict_put_str(qdict, BDRV_OPT_DISCARD, "ignore");
+    }
+    flags |= BDRV_O_RDWR;
+    bs = bdrv_open(NULL, NULL, qdict, flags, errp);
+    if (bs) {
+        bdrv_set_monitor_owned(bs);
+    }
+    return bs;
+}
+
+void qmp_blockdev_add(BlockdevOptions *options, Error **errp)
+{
+    QDict *qdict = blockdev_flat_options(options);
+
+    if (!qdict_get_try_str(qdict, "node-name")) {
+        error_setg(errp, "'node-name' must be specified for the root node");
+        qobject_unref(qdict);
+        return;
+    }
+    blockdev_open_for_monitor(qdict, errp);
+}
+
+void qmp_blockdev_del(const char *node_name, Error **errp)
+{
+    AioContext *ctx;
+    BlockDriverState *bs = bdrv_find_node(node_name);
+
+    if (!bs) {
+        error_setg(errp, "Failed to find node with node-name='%s'", node_name);
+        return;
+    }
+    if (bdrv_has_blk(bs)) {
+        error_setg(errp, "Node %s is in use", node_name);
+        return;
+    }
+    ctx = bdrv_get_aio_context(bs);
+    aio_context_acquire(ctx);
+    if (bdrv_op_is_blocked(bs, BLOCK_OP_TYPE_DRIVE_DEL, errp)) {
+        goto out;
+    }
+    if (!bdrv_is_monitor_owned(bs)) {
+        error_setg(errp, "Node %s is not owned by the monitor",
+                   bs->node_name);
+        goto out;
+    }
+    if (bs->refcnt > 1) {
+        error_setg(errp, "Block device %s is in use",
+                   bdrv_get_device_or_node_name(bs));
+        goto out;
+    }
+    bdrv_unset_monitor_owned(bs);
+    bdrv_unref(bs);
+out:
+    aio_context_release(ctx);
+}
+
+void blockdev_close_all_bdrv_states(void)
+{
+    BlockDriverState *bs;
+
+    while ((bs = bdrv_next_monitor_owned(NULL))) {
+        AioContext *ctx = bdrv_get_aio_context(bs);
+
+        aio_context_acquire(ctx);
+        bdrv_unset_monitor_owned(bs);
+        bdrv_unref(bs);
+        aio_context_release(ctx);
+    }
+}
+
+void qmp_blockdev_reopen(BlockdevOptionsList *reopen_list, Error **errp)
+{
+    BlockReopenQueue *queue = NULL;
+
+    for (; reopen_list; reopen_list = reopen_list->next) {
+        BlockdevOptions *options = reopen_list->value;
+        BlockDriverState *bs;
+        AioContext *ctx;
+        QDict *qdict;
+
+        if (!options->has_node_name) {
+            error_setg(errp, "node-name not specified");
+            goto fail;
+        }
+        bs = bdrv_find_node(options->node_name);
+        if (!bs) {
+            error_setg(errp, "Failed to find node with node-name='%s'",
+                       options->node_name);
+            goto fail;
+        }
+        qdict = blockdev_flat_options(options);
+        ctx = bdrv_get_aio_context(bs);
+        aio_context_acquire(ctx);
+        queue = bdrv_reopen_queue(queue, bs, qdict, false);
+        aio_context_release(ctx);
+    }
+    if (queue) {
+        bdrv_reopen_multiple(queue, errp);
+    }
+    return;
+fail:
+    bdrv_reopen_queue_free(queue);
+}
+
+/* ---- Single nodes ---- */
+
+void qmp_block_resize(bool has_device, const char *device,
+                      bool has_node_name, const char *node_name,
+                      int64_t size, Error **errp)
+{
+    BlockDriverState *bs;
+    BlockBackend *blk;
+    AioContext *ctx;
+
+    bs = bdrv_lookup_bs(has_device ? device : NULL,
+                        has_node_name ? node_name : NULL, errp);
+    if (!bs) {
+        return;
+    }
+    if (size < 0) {
+        error_setg(errp, "Parameter 'size' expects a >0 size");
+        return;
+    }
+    ctx = bdrv_get_aio_context(bs);
+    aio_context_acquire(ctx);
+    if (bdrv_op_is_blocked(bs, BLOCK_OP_TYPE_RESIZE, errp)) {
+        goto out;
+    }
+    blk = blk_new_with_bs(bs, BLK_PERM_RESIZE, BLK_PERM_ALL, errp);
+    if (blk) {
+        bdrv_drained_begin(bs);
+        blk_truncate(blk, size, false, PREALLOC_MODE_OFF, 0, errp);
+        bdrv_drained_end(bs);
+        blk_unref(blk);
+    }
+out:
+    aio_context_release(ctx);
+}
+
+void qmp_change_backing_file(const char *device, const char *image_node_name,
+                             const char *backing_file, Error **errp)
+{
+    BlockDriverState *bs, *image_bs;
+    AioContext *ctx;
+    bool ro;
+    int ret;
+
+    bs = qmp_get_root_bs(device, errp);
+    if (!bs) {
+        return;
+    }
+    ctx = bdrv_get_aio_context(bs);
+    aio_context_acquire(ctx);
+    image_bs = bdrv_lookup_bs(NULL, image_node_name, errp);
+    if (!image_bs) {
+        goto out;
+    }
+    if (bdrv_find_base(image_bs) == image_bs) {
+        error_setg(errp, "not allowing backing file change on an image "
+                   "without a backing file");
+        goto out;
+    }
+    if (bdrv_op_is_blocked(image_bs, BLOCK_OP_TYPE_CHANGE, errp)) {
+        goto out;
+    }
+    if (!bdrv_chain_contains(bs, image_bs)) {
+        error_setg(errp, "'%s' and image file are not in the same chain",
+                   device);
+        goto out;
+    }
+    ro = bdrv_is_read_only(image_bs);
+    if (ro && bdrv_reopen_set_read_only(image_bs, false, errp) < 0) {
+        goto out;
+    }
+    ret = bdrv_change_backing_file(image_bs, backing_file,
+                                   image_bs->drv->format_name, false);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not change backing file to '%s'",
+                         backing_file);
+    }
+    if (ro) {
+        bdrv_reopen_set_read_only(image_bs, true, errp && *errp ? NULL : errp);
+    }
+out:
+    aio_context_release(ctx);
+}
+
+void qmp_x_blockdev_set_iothread(const char *node_name, StrOrNull *iothread,
+                                 bool has_force, bool force, Error **errp)
+{
+    BlockDriverState *bs = bdrv_find_node(node_name);
+    AioContext *old_ctx, *new_ctx;
+
+    if (!bs) {
+        error_setg(errp, "Failed to find node with node-name='%s'",
+                   node_name);
+        return;
+    }
+    /* Without a guest nothing is protected from the move. */
+    if (!(has_force && force) && bdrv_has_blk(bs)) {
+        error_setg(errp, "Node %s is associated with a BlockBackend and "
+                   "could be in use (use force=true to override this check)",
+                   node_name);
+        return;
+    }
+    if (iothread->type == QTYPE_QSTRING) {
+        IOThread *obj = iothread_by_id(iothread->u.s);
+
+        if (!obj) {
+            error_setg(errp, "Cannot find iothread %s", iothread->u.s);
+            return;
+        }
+        new_ctx = iothread_get_aio_context(obj);
+    } else {
+        new_ctx = qemu_get_aio_context();
+    }
+    old_ctx = bdrv_get_aio_context(bs);
+    aio_context_acquire(old_ctx);
+    bdrv_try_change_aio_context(bs, new_ctx, NULL, errp);
+    aio_context_release(old_ctx);
+}
+
+XDbgBlockGraph *qmp_x_debug_query_block_graph(Error **errp)
+{
+    return bdrv_get_xdbg_block_graph(errp);
+}
