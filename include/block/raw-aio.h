@@ -34,6 +34,30 @@
 #define QEMU_AIO_BLKDEV       0x2000
 #define QEMU_AIO_NO_FALLBACK  0x4000
 
+/*
+ * What is done of a read or write, for engines whose requests may end short.
+ * Starts out with @qiov and @type set and the rest zero.
+ */
+typedef struct RawAIOProgress {
+    QEMUIOVector *qiov;
+    int type;
+    size_t done;
+    QEMUIOVector rest;
+} RawAIOProgress;
+
+/*
+ * Takes the kernel's result @ret.  True if the request is over, with 0 or
+ * -errno in *@result; else what is left, raw_aio_qiov() at @done bytes from
+ * the start, is to be submitted.
+ */
+bool raw_aio_advance(RawAIOProgress *p, ssize_t ret, int *result);
+
+/* The vector for what is left. */
+static inline QEMUIOVector *raw_aio_qiov(RawAIOProgress *p)
+{
+    return p->done ? &p->rest : p->qiov;
+}
+
 #ifdef CONFIG_LINUX_AIO
 typedef struct LinuxAioState LinuxAioState;
 
@@ -44,8 +68,8 @@ void laio_cleanup(LinuxAioState *s);
 void laio_attach_aio_context(LinuxAioState *s, AioContext *ctx);
 void laio_detach_aio_context(LinuxAioState *s, AioContext *ctx);
 
-/* True if the kernel can flush (fdatasync) asynchronously. */
-bool laio_has_fdsync(void);
+/* True if the kernel can flush @fd (fdatasync) asynchronously. */
+bool laio_has_fdsync(int fd);
 
 /*
  * Reads, writes or flushes (@type: QEMU_AIO_READ, _WRITE, _FLUSH) in the

@@ -13,6 +13,7 @@
 #define QEMU_COROUTINE_H
 
 #include "qemu/queue.h"
+#include "qemu/thread.h"
 #include "qemu/timer.h"
 
 #ifndef coroutine_fn
@@ -72,9 +73,9 @@ typedef struct CoWaitRecord CoWaitRecord;
 struct CoMutex {
     unsigned locked;
     AioContext *ctx;
-    QSIMPLEQ_HEAD(, CoWaitRecord) waiters;
-    int guard;
     Coroutine *holder;
+    QemuSpin guard;
+    QSIMPLEQ_HEAD(, CoWaitRecord) waiters;
 };
 
 void qemu_co_mutex_init(CoMutex *mutex);
@@ -150,7 +151,7 @@ bool qemu_co_queue_empty(CoQueue *queue);
  * between threads.
  */
 typedef struct CoRwlock {
-    int guard;
+    QemuSpin guard;
     /* > 0: number of readers; -1: a writer; 0: free */
     int owners;
     QSIMPLEQ_HEAD(, CoWaitRecord) waiters;
@@ -182,10 +183,7 @@ void coroutine_fn qemu_co_sleep(QemuCoSleep *w);
 void coroutine_fn qemu_co_sleep_ns_wakeable(QemuCoSleep *w,
                                             QEMUClockType type, int64_t ns);
 
-/*
- * Ends the sleep of @w, if it sleeps.  In the AioContext of the sleeper, or
- * under a lock that keeps it from waking by itself.
- */
+/* Ends the sleep of @w, if it sleeps.  Any thread, while @w exists. */
 void qemu_co_sleep_wake(QemuCoSleep *w);
 
 /* Yields for @ns nanoseconds of the clock @type, in the current AioContext. */

@@ -26,6 +26,9 @@ typedef enum {
     COROUTINE_ENTER = 3,
 } CoroutineAction;
 
+typedef struct CoroutineList CoroutineList;
+QSIMPLEQ_HEAD(CoroutineList, Coroutine);
+
 struct Coroutine {
     /* set by qemu_coroutine_create() */
     CoroutineEntry *entry;
@@ -50,7 +53,7 @@ struct Coroutine {
     QSIMPLEQ_ENTRY(Coroutine) co_queue_next;
 
     /* who runs when this one yields or ends */
-    QSIMPLEQ_HEAD(, Coroutine) co_queue_wakeup;
+    CoroutineList co_queue_wakeup;
 
     /* link in AioContext.co_incoming */
     Coroutine *co_scheduled_next;
