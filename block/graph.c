@@ -563,19 +563,21 @@ int bdrv_set_file_or_backing_check(BlockDriverState *bs,
                                    BlockDriverState *child_bs,
                                    bool is_backing, Error **errp)
 {
-    BdrvChild *old = is_backing ? bs->backing : bs->file;
-    BlockDriverState *old_bs = old ? old->bs : NULL;
+    BdrvChild *old;
+    BlockDriverState *old_bs = NULL;
     Transaction *tran = tran_new();
-    g_autoptr(GSList) nodes = NULL;
+    GSList nodes[2] = { { bs, NULL }, { NULL, NULL } };
     int ret;
 
     bdrv_assert_graph();
-    if (old_bs) {
-        bdrv_ref(old_bs);
-        nodes = g_slist_prepend(nodes, old_bs);
-    }
-    nodes = g_slist_prepend(nodes, bs);
     bdrv_drained_begin(bs);
+    old = is_backing ? bs->backing : bs->file;
+    if (old) {
+        old_bs = old->bs;
+        bdrv_ref(old_bs);
+        nodes[1].data = old_bs;
+        nodes[0].next = &nodes[1];
+    }
     ret = bdrv_set_file_or_backing_tran(bs, child_bs, is_backing, tran, errp);
     if (ret == 0) {
         ret = bdrv_list_refresh_perms(nodes, NULL, tran, errp);

@@ -366,6 +366,7 @@ struct BlockDriverState {
     bool probed;                /* format was guessed */
     bool force_share;
     bool implicit;              /* filter inserted by a job without a name */
+    bool never_freeze;          /* a link to this node can't be frozen */
     char node_name[32];
     char *filename;             /* as users see it; "" if none */
     char *exact_filename;       /* "" if only options can describe it */
