@@ -479,7 +479,7 @@ int qemu_timeout_ns_to_ms(int64_t ns)
     if (ns < 0) {
         return -1;
     }
-    return MIN(DIV_ROUND_UP(ns, SCALE_MS), INT_MAX);
+    return MIN(ns / SCALE_MS + (ns % SCALE_MS != 0), INT_MAX);
 }
 
 int qemu_poll_ns(GPollFD *fds, unsigned nfds, int64_t timeout)
