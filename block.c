@@ -14,6 +14,7 @@
 #include "qemu/osdep.h"
 #include "block/graph-internal.h"
 #include "qapi/error.h"
+#include "qemu/cutils.h"
 #include "qemu/id.h"
 #include "qemu/main-loop.h"
 
@@ -49,17 +50,6 @@ void bdrv_register_close_all_hook(void (*hook)(void))
 
 /* ---- Names ---- */
 
-/* A name that no node has and that can't be guessed. */
-static void node_name_generate(char *buf, size_t size)
-{
-    static unsigned counter;
-
-    do {
-        snprintf(buf, size, "#block%u%02d", counter++,
-                 g_random_int_range(0, 100));
-    } while (bdrv_find_node(buf));
-}
-
 static bool node_name_is_usable(const BlockDriverState *bs, const char *name,
                                 Error **errp)
 {
@@ -87,14 +77,15 @@ static bool node_name_is_usable(const BlockDriverState *bs, const char *name,
 bool bdrv_assign_node_name(BlockDriverState *bs, const char *node_name,
                            Error **errp)
 {
+    g_autofree char *generated = NULL;
+
     assert(!bs->node_name[0]);
     if (!node_name) {
-        node_name_generate(bs->node_name, sizeof(bs->node_name));
-    } else if (node_name_is_usable(bs, node_name, errp)) {
-        strcpy(bs->node_name, node_name);
-    } else {
+        node_name = generated = id_generate(ID_BLOCK);
+    } else if (!node_name_is_usable(bs, node_name, errp)) {
         return false;
     }
+    pstrcpy(bs->node_name, sizeof(bs->node_name), node_name);
 
     if (!nodes_by_name) {
         nodes_by_name = g_hash_table_new(g_str_hash, g_str_equal);
