@@ -18,6 +18,11 @@
  */
 #include "qemu/osdep.h"
 #include <liburing.h>
+/* <stdatomic.h>, which comes with it, has macros of the same names. */
+#undef atomic_fetch_add
+#undef atomic_fetch_sub
+#undef atomic_fetch_and
+#undef atomic_fetch_or
 #include "qapi/error.h"
 #include "block/aio.h"
 #include "block/raw-aio.h"

@@ -119,7 +119,8 @@ void coroutine_fn qemu_co_mutex_unlock(CoMutex *mutex)
     CoWaitRecord *w;
     Coroutine *next;
 
-    assert(mutex->locked && mutex->holder == self && self->locks_held);
+    qemu_co_mutex_assert_locked(mutex);
+    assert(self->locks_held);
     self->locks_held--;
     mutex_set_holder(mutex, NULL);
     if (mutex_change(mutex, 1, 0)) {
