@@ -533,6 +533,12 @@ bool bdrv_backing_link_is_implicit(BlockDriverState *bs);
 
 /* ---- Options that all nodes share (options.c) ---- */
 extern QemuOptsList bdrv_runtime_opts;
+/* bdrv_co_create_opts and create_opts for protocols that can't create: an
+ * existing "file" is resized, as far as possible, and its start zeroed. */
+int coroutine_fn bdrv_co_create_opts_simple(BlockDriver *drv,
+                                            const char *filename,
+                                            QemuOpts *opts, Error **errp);
+extern QemuOptsList bdrv_create_opts_simple;
 
 /* ---- Requests (io.c and siblings) ---- */
 int coroutine_fn bdrv_co_create(BlockDriver *drv, const char *filename,
