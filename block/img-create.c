@@ -60,8 +60,7 @@ static bool parse_options(ImgCreate *ic, const char *base_filename,
         return false;
     }
     if (img_size != UINT64_MAX) {
-        if (qemu_opt_get(ic->opts, BLOCK_OPT_SIZE) && options &&
-            qemu_opt_get_size(ic->opts, BLOCK_OPT_SIZE, 0)) {
+        if (qemu_opt_get(ic->opts, BLOCK_OPT_SIZE)) {
             error_setg(errp, "The image size must be specified only once");
             return false;
         }
