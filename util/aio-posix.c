@@ -205,7 +205,7 @@ void aio_set_fd_handler(AioContext *ctx, int fd, bool is_external,
     }
 out:
     qemu_mutex_unlock(&ctx->handlers_lock);
-    aio_notify(ctx);
+    aio_changed(ctx);
 }
 
 void aio_set_event_notifier(AioContext *ctx, EventNotifier *notifier,
@@ -446,7 +446,7 @@ void aio_context_set_poll_params(AioContext *ctx, int64_t max_ns,
     __atomic_store_n(&ctx->poll_max_ns, max_ns, __ATOMIC_RELAXED);
     __atomic_store_n(&ctx->poll_grow, grow, __ATOMIC_RELAXED);
     __atomic_store_n(&ctx->poll_shrink, shrink, __ATOMIC_RELAXED);
-    aio_notify(ctx);
+    aio_changed(ctx);
 }
 
 /* ---- Iteration ---- */

@@ -65,6 +65,15 @@ void aio_notify(AioContext *ctx)
     }
 }
 
+void aio_changed(AioContext *ctx)
+{
+    /* Only the home thread itself goes to sleep. */
+    if (__atomic_load_n(&ctx->wake_state, __ATOMIC_RELAXED) != WAKE_AWAKE ||
+        !in_aio_context_home_thread(ctx)) {
+        aio_notify(ctx);
+    }
+}
+
 bool aio_notify_prepare_sleep(AioContext *ctx)
 {
     int state = WAKE_AWAKE;
@@ -85,7 +94,7 @@ bool aio_notify_accept(AioContext *ctx)
 
 static void aio_timerlist_notify(void *opaque, QEMUClockType type)
 {
-    aio_notify(opaque);
+    aio_changed(opaque);
 }
 
 /* ---- Bottom halves ---- */
@@ -134,7 +143,7 @@ void aio_bh_schedule_oneshot(AioContext *ctx, QEMUBHFunc *cb, void *opaque)
     QEMUBH *bh = aio_bh_new(ctx, cb, opaque);
 
     bh_set(bh, BH_SCHEDULED | BH_ONESHOT);
-    aio_notify(ctx);
+    aio_changed(ctx);
 }
 
 void qemu_bh_schedule(QEMUBH *bh)
@@ -142,7 +151,7 @@ void qemu_bh_schedule(QEMUBH *bh)
     AioContext *ctx = bh->ctx;
 
     if (bh_set(bh, BH_SCHEDULED)) {
-        aio_notify(ctx);
+        aio_changed(ctx);
     }
 }
 
@@ -548,7 +557,6 @@ void aio_context_set_thread_pool_params(AioContext *ctx, int64_t min,
 void aio_context_set_aio_params(AioContext *ctx, int64_t max_batch)
 {
     __atomic_store_n(&ctx->aio_max_batch, max_batch, __ATOMIC_RELAXED);
-    aio_notify(ctx);
 }
 
 LinuxAioState *aio_setup_linux_aio(AioContext *ctx, Error **errp)

@@ -3,7 +3,8 @@
  *
  * The switch between two stacks in assembly: saves what the calling convention
  * lets a callee keep, exchanges the stack pointers, and returns on the other
- * stack.  No system call; the signal mask is the thread's.
+ * stack.  No system call: the signal mask is the thread's, and so are the
+ * control words of the floating-point unit, which nothing here changes.
  */
 #include "qemu/osdep.h"
 #include "coroutine-switch.h"
@@ -16,11 +17,10 @@ void co_switch_first(void);
 #if defined(__x86_64__)
 
 /*
- * A saved frame, from the stack pointer upwards: x87 and SSE control words,
- * r15, r14, r13, r12, rbx, rbp, return address.
+ * A saved frame, from the stack pointer upwards: r15, r14, r13, r12, rbx, rbp,
+ * return address.
  */
 enum {
-    FRAME_CONTROL,
     FRAME_R15, FRAME_R14, FRAME_R13, FRAME_R12, FRAME_RBX, FRAME_RBP,
     FRAME_RETURN,
     FRAME_WORDS,
@@ -41,14 +41,8 @@ __asm__(
     "    pushq %r13\n"
     "    pushq %r14\n"
     "    pushq %r15\n"
-    "    subq $8, %rsp\n"
-    "    stmxcsr (%rsp)\n"
-    "    fnstcw 4(%rsp)\n"
     "    movq %rsp, (%rdi)\n"
     "    movq %rsi, %rsp\n"
-    "    ldmxcsr (%rsp)\n"
-    "    fldcw 4(%rsp)\n"
-    "    addq $8, %rsp\n"
     "    popq %r15\n"
     "    popq %r14\n"
     "    popq %r13\n"
@@ -69,16 +63,6 @@ __asm__(
     "    ud2\n"
     "    .cfi_endproc\n"
     ".size co_switch_first, . - co_switch_first\n");
-
-static void frame_init_control(uint64_t *frame)
-{
-    uint32_t mxcsr;
-    uint16_t fpucw;
-
-    __asm__ __volatile__("stmxcsr %0\n\tfnstcw %1"
-                         : "=m" (mxcsr), "=m" (fpucw));
-    frame[FRAME_CONTROL] = mxcsr | (uint64_t)fpucw << 32;
-}
 
 #elif defined(__aarch64__)
 
@@ -140,10 +124,6 @@ __asm__(
     "    .cfi_endproc\n"
     ".size co_switch_first, . - co_switch_first\n");
 
-static void frame_init_control(uint64_t *frame)
-{
-}
-
 #endif
 
 void co_switch_prepare(CoSwitchPoint *point, void *stack, size_t size,
@@ -154,7 +134,6 @@ void co_switch_prepare(CoSwitchPoint *point, void *stack, size_t size,
     uint64_t *frame = (uint64_t *)top - FRAME_WORDS;
 
     memset(frame, 0, FRAME_WORDS * sizeof(*frame));
-    frame_init_control(frame);
     frame[FRAME_OPAQUE] = (uintptr_t)opaque;
     frame[FRAME_ENTRY] = (uintptr_t)entry;
     frame[FRAME_RETURN] = (uintptr_t)co_switch_first;

@@ -133,7 +133,9 @@ void qemu_notify_event(void)
 
 static void main_timers_notify(void *opaque, QEMUClockType type)
 {
-    qemu_notify_event();
+    if (main_aio_context) {
+        aio_changed(main_aio_context);
+    }
 }
 
 int qemu_init_main_loop(Error **errp)

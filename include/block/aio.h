@@ -183,6 +183,12 @@ bool aio_poll(AioContext *ctx, bool blocking);
  * thread. */
 void aio_notify(AioContext *ctx);
 
+/*
+ * What the loop waits for has changed.  As aio_notify(), but nothing to do for
+ * the home thread, which looks at everything before it sleeps.
+ */
+void aio_changed(AioContext *ctx);
+
 /* ---- Bottom halves ---- */
 
 /* Runs @cb(@opaque) once in @ctx; any thread. */
@@ -242,7 +248,7 @@ static inline void aio_enable_external(AioContext *ctx)
     old = __atomic_fetch_sub(&ctx->external_disable_cnt, 1, __ATOMIC_SEQ_CST);
     assert(old > 0);
     if (old == 1) {
-        aio_notify(ctx);
+        aio_changed(ctx);
     }
 }
 
