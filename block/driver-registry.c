@@ -37,7 +37,6 @@ BlockDriver *bdrv_find_format(const char *format_name)
 {
     BlockDriver *d;
 
-    bdrv_init();
     QLIST_FOREACH(d, &drivers, list) {
         if (!strcmp(d->format_name, format_name)) {
             return d;
@@ -68,8 +67,6 @@ BlockDriver *bdrv_find_protocol(const char *filename,
 {
     g_autofree char *prefix = NULL;
     BlockDriver *d;
-
-    bdrv_init();
 
     /* A device wins even if its path looks as if it had a protocol. */
     d = driver_of_device(filename);
@@ -120,7 +117,6 @@ void bdrv_iterate_format(void (*it)(void *opaque, const char *name),
     BlockDriver *d;
     guint i;
 
-    bdrv_init();
     QLIST_FOREACH(d, &drivers, list) {
         if (bdrv_is_whitelisted(d, read_only)) {
             g_ptr_array_add(names, (gpointer)d->format_name);
