@@ -256,7 +256,7 @@ int coroutine_fn laio_co_submit(int fd, uint64_t offset, QEMUIOVector *qiov,
     return result;
 }
 
-bool laio_has_fdsync(int fd)
+static bool laio_probe_fdsync(int fd)
 {
     struct iocb cb;
     struct iocb *cbs[] = { &cb };
@@ -273,6 +273,19 @@ bool laio_has_fdsync(int fd)
     }
     io_destroy(kernel);
     return ok;
+}
+
+bool laio_has_fdsync(int fd)
+{
+    enum { UNKNOWN, YES, NO };
+    static int known = UNKNOWN;     /* atomic */
+    int answer = __atomic_load_n(&known, __ATOMIC_RELAXED);
+
+    if (answer == UNKNOWN) {
+        answer = laio_probe_fdsync(fd) ? YES : NO;
+        __atomic_store_n(&known, answer, __ATOMIC_RELAXED);
+    }
+    return answer == YES;
 }
 
 /* ---- Life ---- */

@@ -68,7 +68,10 @@ void laio_cleanup(LinuxAioState *s);
 void laio_attach_aio_context(LinuxAioState *s, AioContext *ctx);
 void laio_detach_aio_context(LinuxAioState *s, AioContext *ctx);
 
-/* True if the kernel can flush @fd (fdatasync) asynchronously. */
+/*
+ * True if the kernel can flush (fdatasync) asynchronously; asked with the
+ * first @fd, remembered after that.
+ */
 bool laio_has_fdsync(int fd);
 
 /*
