@@ -401,15 +401,19 @@ static void blkdebug_debug_event(BlockDriverState *bs, BlkdebugEvent event)
     BlkdebugState *s = bs->opaque;
     BlkdebugPark park = { 0 };
     bool can_wait = qemu_in_coroutine();
+    bool suspended;
 
     assert((unsigned)event < BLKDBG__MAX);
     if (can_wait) {
         park.co = qemu_coroutine_self();
     }
-    WITH_QEMU_LOCK_GUARD(&s->lock) {
-        blkdebug_follow_rules(s, event, can_wait ? &park : NULL);
-    }
-    while (can_wait && atomic_load_acquire(&park.breaks)) {
+    qemu_mutex_lock(&s->lock);
+    blkdebug_follow_rules(s, event, can_wait ? &park : NULL);
+    suspended = park.breaks > 0;
+    qemu_mutex_unlock(&s->lock);
+
+    if (suspended) {
+        /* Whoever resumes the last break point wakes us, exactly once. */
         qemu_coroutine_yield();
     }
 }
@@ -436,32 +440,29 @@ static int blkdebug_debug_breakpoint(BlockDriverState *bs, const char *event,
 }
 
 /*
- * Resume one request with @tag; false if there is none.  Without the lock,
- * since the request may go on at once.
+ * Resume one request with @tag; false if there is none.  Called without the
+ * lock, since the request may go on at once.
  */
 static bool blkdebug_resume_one(BlkdebugState *s, const char *tag)
 {
     BlkdebugRule *rule;
     Coroutine *co = NULL;
 
-    WITH_QEMU_LOCK_GUARD(&s->lock) {
-        QTAILQ_FOREACH(rule, &s->suspended, next) {
-            if (!strcmp(rule->tag, tag)) {
-                break;
-            }
-        }
-        if (rule) {
-            BlkdebugPark *park = rule->park;
-
-            QTAILQ_REMOVE(&s->suspended, rule, next);
-            blkdebug_say("Resuming", rule->tag);
-            if (park->breaks == 1) {
-                co = park->co;
-            }
-            /* With the last one the park may cease to exist. */
-            atomic_store_release(&park->breaks, park->breaks - 1);
+    qemu_mutex_lock(&s->lock);
+    QTAILQ_FOREACH(rule, &s->suspended, next) {
+        if (!strcmp(rule->tag, tag)) {
+            break;
         }
     }
+    if (rule) {
+        QTAILQ_REMOVE(&s->suspended, rule, next);
+        blkdebug_say("Resuming", rule->tag);
+        if (--rule->park->breaks == 0) {
+            co = rule->park->co;
+        }
+    }
+    qemu_mutex_unlock(&s->lock);
+
     if (!rule) {
         return false;
     }

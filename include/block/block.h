@@ -598,6 +598,8 @@ void bdrv_aio_cancel(BlockAIOCB *acb);
 void bdrv_aio_cancel_async(BlockAIOCB *acb);
 
 /* ---- blkdebug hooks ---- */
+/* Say on stdout when a request is suspended or resumed? (at first: yes) */
+extern bool bdrv_debug_verbose;
 void bdrv_debug_event(BlockDriverState *bs, BlkdebugEvent event);
 #define BLKDBG_EVENT(child, evt) \
     do { if (child) { bdrv_debug_event((child)->bs, (evt)); } } while (0)
