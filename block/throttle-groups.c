@@ -100,6 +100,11 @@ void throttle_group_unref(ThrottleState *ts)
     }
 }
 
+bool throttle_group_is_shared(ThrottleState *ts)
+{
+    return container_of(ts, ThrottleGroup, ts)->refcount > 1;
+}
+
 const char *throttle_group_get_name(ThrottleGroupMember *tgm)
 {
     return group_of(tgm)->name;
@@ -288,6 +293,33 @@ void throttle_group_get_config(ThrottleGroupMember *tgm, ThrottleConfig *cfg)
 
     qemu_mutex_lock(&tg->lock);
     throttle_get_config(&tg->ts, cfg);
+    qemu_mutex_unlock(&tg->lock);
+}
+
+void throttle_group_set_limits(ThrottleState *ts, ThrottleConfig *cfg)
+{
+    ThrottleGroup *tg = container_of(ts, ThrottleGroup, ts);
+    ThrottleGroupMember *tgm;
+
+    qemu_mutex_lock(&tg->lock);
+    throttle_config(ts, tg->clock_type, cfg);
+    qemu_mutex_unlock(&tg->lock);
+    /* The list changes in this thread only. */
+    QLIST_FOREACH(tgm, &tg->members, round_robin) {
+        AioContext *ctx = tgm->aio_context;
+
+        aio_context_acquire(ctx);
+        throttle_group_restart_tgm(tgm);
+        aio_context_release(ctx);
+    }
+}
+
+void throttle_group_get_limits(ThrottleState *ts, ThrottleConfig *cfg)
+{
+    ThrottleGroup *tg = container_of(ts, ThrottleGroup, ts);
+
+    qemu_mutex_lock(&tg->lock);
+    throttle_get_config(ts, cfg);
     qemu_mutex_unlock(&tg->lock);
 }
 

@@ -34,6 +34,11 @@ bool throttle_group_exists(const char *name);
 /* A reference on the named group (made if it is new). */
 ThrottleState *throttle_group_incref(const char *name);
 void throttle_group_unref(ThrottleState *ts);
+/* True if there are references besides the caller's. */
+bool throttle_group_is_shared(ThrottleState *ts);
+/* The limits of a group that need not have members. Main thread. */
+void throttle_group_set_limits(ThrottleState *ts, ThrottleConfig *cfg);
+void throttle_group_get_limits(ThrottleState *ts, ThrottleConfig *cfg);
 void throttle_group_config(ThrottleGroupMember *tgm, ThrottleConfig *cfg);
 void throttle_group_get_config(ThrottleGroupMember *tgm, ThrottleConfig *cfg);
 void throttle_group_register_tgm(ThrottleGroupMember *tgm,
