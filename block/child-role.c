@@ -117,12 +117,21 @@ static const BlockOpType allowed_on_backing[] = {
     BLOCK_OP_TYPE_BACKUP_TARGET,
 };
 
+/* A node can have more children of this role; one is what it covers. */
+static bool is_cow_link(const BdrvChild *c)
+{
+    const BlockDriverState *parent = c->opaque;
+
+    return !strcmp(c->name, "backing") &&
+           !(parent->drv && parent->drv->is_filter);
+}
+
 static void backing_attach(BdrvChild *c)
 {
     BlockDriverState *parent = c->opaque;
     size_t i;
 
-    if (!parent->drv || !parent->drv->is_filter) {
+    if (is_cow_link(c)) {
         assert(!parent->backing_blocker);
         error_setg(&parent->backing_blocker,
                    "node is used as backing hd of '%s'",
@@ -141,7 +150,7 @@ static void backing_detach(BdrvChild *c)
     BlockDriverState *parent = c->opaque;
 
     node_detach(c);
-    if (parent->backing_blocker) {
+    if (is_cow_link(c) && parent->backing_blocker) {
         bdrv_op_unblock_all(c->bs, parent->backing_blocker);
         error_free(parent->backing_blocker);
         parent->backing_blocker = NULL;

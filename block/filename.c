@@ -230,16 +230,22 @@ static void set_json_filename(BlockDriverState *bs)
 
 void bdrv_refresh_filename(BlockDriverState *bs)
 {
+    BdrvChild *c;
+
+    QLIST_FOREACH(c, &bs->children, next) {
+        bdrv_refresh_filename(c->bs);
+    }
+    bdrv_refresh_filename_self(bs);
+}
+
+void bdrv_refresh_filename_self(BlockDriverState *bs)
+{
     BlockDriver *drv = bs->drv;
     bool overridden, needs_options;
-    BdrvChild *c;
     QDict *options;
 
     if (!drv) {
         return;
-    }
-    QLIST_FOREACH(c, &bs->children, next) {
-        bdrv_refresh_filename(c->bs);
     }
     if (bs->implicit && bdrv_filter_bs(bs)) {
         look_like(bs, bdrv_filter_bs(bs));

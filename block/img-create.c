@@ -205,5 +205,5 @@ void bdrv_img_create(const char *filename, const char *fmt,
         create_image(&ic, quiet, errp);
     }
     qemu_opts_del(ic.opts);
-    qemu_opts_free(ic.list);
+    g_free(ic.list);
 }

@@ -79,19 +79,13 @@ static BlockDriverState *open_one_backing(BlockDriverState *bs,
         .parent    = bs,
         .role      = &child_backing,
     };
-    BlockDriverState *below;
 
     if (!r->reference && *bs->backing_format &&
         !qdict_haskey(r->options, "driver")) {
         qdict_put_str(r->options, "driver", bs->backing_format);
     }
     r->options = NULL;
-    below = bdrv_open_layer(&req, rest, errp);
-    if (below && r->implicit) {
-        bdrv_refresh_filename(below);
-        bdrv_set_string(&bs->auto_backing_file, below->filename);
-    }
-    return below;
+    return bdrv_open_layer(&req, rest, errp);
 }
 
 /* False with @errp if @filename occurs for the second time. */
@@ -111,45 +105,51 @@ static bool note_filename(GHashTable *seen, const char *filename,
     return true;
 }
 
-/*
- * Open and attach one level below *bs; then *bs is the new node and *rest has
- * its options.  1: done, 0: there is nothing (more), or -errno.
- */
-static int open_level(BlockDriverState **bs, QDict **rest, GHashTable *seen,
-                      Error **errp)
-{
-    QDict *options = *rest;
-    BlockDriverState *below = NULL;
-    BackingRequest r;
-    int ret;
+/* A chain on its way down. */
+typedef struct ChainOpening {
+    BlockDriverState *bs;       /* the lowest node so far */
+    QDict *rest;                /* its options for the next one, or NULL */
+    GHashTable *seen;           /* names that image headers gave */
+    GSList *implicit;           /* nodes that only headers connect */
+    int depth;
+} ChainOpening;
 
-    *rest = NULL;
-    if (!backing_request_make(&r, *bs, options, "backing", errp)) {
-        ret = -EINVAL;
+/* Open and attach one level.  1: done, 0: there is nothing (more), or
+ * -errno. */
+static int open_level(ChainOpening *o, Error **errp)
+{
+    BlockDriverState *bs = o->bs, *below = NULL;
+    QDict *options = o->rest;
+    BackingRequest r;
+    int ret = -EINVAL;
+
+    o->rest = NULL;
+    if (!backing_request_make(&r, bs, options, "backing", errp)) {
         goto out;
     }
     if (backing_request_is_empty(&r)) {
         ret = 0;
         goto out;
     }
-    if (!(*bs)->drv || !(*bs)->drv->supports_backing) {
+    if (!bs->drv || !bs->drv->supports_backing) {
         error_setg(errp, "Driver doesn't support backing files");
-        ret = -EINVAL;
         goto out;
     }
-    ret = -EINVAL;
-    if (note_filename(seen, r.filename, errp)) {
-        below = open_one_backing(*bs, &r, rest, errp);
+    if (note_filename(o->seen, r.filename, errp)) {
+        below = open_one_backing(bs, &r, &o->rest, errp);
     }
     if (!below) {
-        (*bs)->open_flags |= BDRV_O_NO_BACKING;
+        bs->open_flags |= BDRV_O_NO_BACKING;
         error_prepend(errp, "Could not open backing file: ");
         goto out;
     }
-    ret = bdrv_set_backing_hd_check(*bs, below, errp);
+    ret = bdrv_set_backing_hd_check(bs, below, errp);
     bdrv_unref(below);
     if (ret == 0) {
-        *bs = below;
+        if (r.implicit) {
+            o->implicit = g_slist_prepend(o->implicit, bs);
+        }
+        o->bs = below;
         ret = 1;
     }
 out:
@@ -158,26 +158,46 @@ out:
     return ret;
 }
 
+/* From the bottom up: what the header says leads to the node that we have, so
+ * nothing is overridden. */
+static void note_implicit_names(ChainOpening *o)
+{
+    GSList *l;
+
+    bdrv_refresh_filename(o->bs);
+    for (l = o->implicit; l; l = l->next) {
+        BlockDriverState *bs = l->data;
+
+        bdrv_refresh_filename_self(bs->backing->bs);
+        bdrv_set_string(&bs->auto_backing_file, bs->backing->bs->filename);
+    }
+}
+
 int bdrv_open_backing_chain(BlockDriverState *bs, QDict *backing_options,
                             Error **errp)
 {
-    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal,
-                                                       g_free, NULL);
-    QDict *rest = backing_options;
-    int depth = 0;
+    ChainOpening o = {
+        .bs = bs,
+        .rest = backing_options,
+        .seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+    };
     int ret = 1;
 
-    bdrv_refresh_filename(bs);
-    note_filename(seen, bs->filename, NULL);
-    while (ret > 0 && rest) {
-        ret = open_level(&bs, &rest, seen, errp);
-        depth++;
+    note_filename(o.seen, bs->filename, NULL);
+    while (ret > 0 && o.rest) {
+        ret = open_level(&o, errp);
+        o.depth++;
     }
-    qobject_unref(rest);
+    qobject_unref(o.rest);
+    if (ret >= 0) {
+        note_implicit_names(&o);
+    }
     /* One prefix for each level, as if they had been opened recursively. */
-    while (ret < 0 && --depth > 0) {
+    while (ret < 0 && --o.depth > 0) {
         error_prepend(errp, "Could not open backing file: ");
     }
+    g_hash_table_unref(o.seen);
+    g_slist_free(o.implicit);
     return MIN(ret, 0);
 }
 

@@ -617,6 +617,9 @@ BlockDriverState *bdrv_open_request(const BdrvOpenRequest *req, Error **errp)
         bdrv_unref(bs);
         return NULL;
     }
+    if (bs) {
+        bdrv_refresh_filename_self(bs);
+    }
     return bs;
 }
 

@@ -56,6 +56,8 @@
 
 #define BLOCK_PROBE_BUF_SIZE 512
 
+struct QEMUSnapshotInfo;
+
 /*
  * What a driver tells about requests it can take; 0 = no limit.  All in
  * bytes.  Merged over the children by bdrv_refresh_limits().

@@ -70,6 +70,11 @@ BlockdevDetectZeroesOptions bdrv_parse_detect_zeroes_opt(QemuOpts *opts,
 /* The options in a json: file name, flattened; NULL with @errp. */
 QDict *bdrv_parse_json_filename(const char *filename, Error **errp);
 
+/* ---- filename.c ---- */
+
+/* bdrv_refresh_filename() for a node whose children are up to date. */
+void bdrv_refresh_filename_self(BlockDriverState *bs);
+
 /* ---- open.c, open-backing.c ---- */
 
 /* A node to open: what bdrv_open() was given and from where it inherits. */
