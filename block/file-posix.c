@@ -377,28 +377,30 @@ int file_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
                         Error **errp)
 {
     FilePosixState *s = state->bs->opaque;
+    QDict *options = qdict_clone_shallow(state->options);
     QemuOpts *opts;
     FileReopen *r;
     int ret = 0;
 
     opts = qemu_opts_create(&file_runtime_opts, NULL, 0, &error_abort);
-    if (!qemu_opts_absorb_qdict(opts, state->options, errp)) {
+    if (!qemu_opts_absorb_qdict(opts, options, errp)) {
         ret = -EINVAL;
         goto out;
     }
     r = g_new0(FileReopen, 1);
     r->fd = -1;
     r->bdrv_flags = state->flags;
-    r->drop_cache = qemu_opt_get_bool_del(opts, "drop-cache", true);
-    r->check_cache_dropped = qemu_opt_get_bool_del(opts,
-                                                   FILE_OPT_CHECK_DROPPED,
-                                                   false);
+    r->drop_cache = qemu_opt_get_bool(opts, "drop-cache", true);
+    r->check_cache_dropped = qemu_opt_get_bool(opts, FILE_OPT_CHECK_DROPPED,
+                                               false);
     /* The rest can't change: the caller compares what is left. */
-    qemu_opts_to_qdict(opts, state->options);
+    qdict_del(state->options, "drop-cache");
+    qdict_del(state->options, FILE_OPT_CHECK_DROPPED);
 
     r->open_flags = file_wanted_flags(state->flags,
                                       s->perm & FILE_WRITE_PERMS);
-    if (s->engine == FILE_ENGINE_NATIVE && !(r->open_flags & O_DIRECT)) {
+    if (s->engine == FILE_ENGINE_NATIVE && qemu_opt_get(opts, "aio") &&
+        !(r->open_flags & O_DIRECT)) {
         error_setg(errp, "aio=native was specified, but it requires "
                    "cache.direct=on, which was not specified.");
         ret = -EINVAL;
@@ -414,6 +416,7 @@ int file_reopen_prepare(BDRVReopenState *state, BlockReopenQueue *queue,
     state->opaque = r;
 out:
     qemu_opts_del(opts);
+    qobject_unref(options);
     return ret;
 }
 
