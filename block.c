@@ -315,9 +315,12 @@ static GSList *node_close(BlockDriverState *bs, GSList *orphans)
     bs->total_sectors = 0;
     bs->encrypted = false;
     bs->sg = false;
-    g_clear_pointer(&bs->options, qobject_unref);
-    g_clear_pointer(&bs->explicit_options, qobject_unref);
-    g_clear_pointer(&bs->full_open_options, qobject_unref);
+    qobject_unref(bs->options);
+    bs->options = NULL;
+    qobject_unref(bs->explicit_options);
+    bs->explicit_options = NULL;
+    qobject_unref(bs->full_open_options);
+    bs->full_open_options = NULL;
     bdrv_release_named_dirty_bitmaps(bs);
     assert(QLIST_EMPTY(&bs->dirty_bitmaps));
 

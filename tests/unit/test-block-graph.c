@@ -387,8 +387,10 @@ static void test_context_of_new_edge(void)
     AioContext *ctx = aio_context_new(&error_abort);
     BlockDriverState *top = test_node(&test_plain, "top");
     BlockDriverState *base = test_node(&test_plain, "base");
+    BlockBackend *blk = blk_new(BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL);
 
     bdrv_try_change_aio_context(top, ctx, NULL, &error_abort);
+    blk_insert_bs(blk, top, &error_abort);
     test_refuse_perm_of = "base";
     g_assert_cmpint(bdrv_set_backing_hd_check(top, base, NULL), <, 0);
     test_refuse_perm_of = NULL;
@@ -396,6 +398,7 @@ static void test_context_of_new_edge(void)
 
     bdrv_set_backing_hd(top, base, &error_abort);
     g_assert_true(bdrv_get_aio_context(base) == ctx);
+    blk_unref(blk);
     bdrv_try_change_aio_context(top, qemu_get_aio_context(), NULL,
                                 &error_abort);
     bdrv_unref(top);

@@ -12,6 +12,7 @@
 #include "block/block_int.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
+#include "qapi/qmp/qjson.h"
 #include "qapi/qmp/qnull.h"
 #include "qemu/cutils.h"
 #include "qemu/main-loop.h"
@@ -418,8 +419,9 @@ static void test_filename(void)
     bdrv_unref(bs);
     bs = open_image("top", qdict_from_jsonf_nofail("{'view': '1'}"),
                     &error_abort);
-    expect_name(bs, "json:{\"driver\": \"lines\", \"file\": {\"driver\": "
-                "\"file\", \"filename\": \"%s/top\"}, \"view\": \"1\"}");
+    expect_name(bs, "json:{\"view\": \"1\", \"driver\": \"lines\", "
+                "\"file\": {\"driver\": \"file\", \"filename\": "
+                "\"%s/top\"}}");
     bdrv_unref(bs);
 
     bs = open_image("top", qdict_from_jsonf_nofail("{'backing': null}"),
