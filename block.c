@@ -172,7 +172,7 @@ void bdrv_set_monitor_owned(BlockDriverState *bs)
     }
 }
 
-static void clear_monitor_owned(BlockDriverState *bs)
+void bdrv_unset_monitor_owned(BlockDriverState *bs)
 {
     if (bs->monitor_owned) {
         bs->monitor_owned = false;
@@ -371,7 +371,7 @@ static GSList *node_put(BlockDriverState *bs, GSList *orphans)
             g_hash_table_remove(nodes_by_name, bs->node_name);
             bs->node_name[0] = '\0';
         }
-        clear_monitor_owned(bs);
+        bdrv_unset_monitor_owned(bs);
         orphans = node_close(bs, orphans);
     }
     if (--bs->refcnt == 0) {
@@ -410,7 +410,7 @@ void bdrv_close_all(void)
         AioContext *ctx = bdrv_get_aio_context(bs);
 
         aio_context_acquire(ctx);
-        clear_monitor_owned(bs);
+        bdrv_unset_monitor_owned(bs);
         bdrv_unref(bs);
         aio_context_release(ctx);
     }

@@ -129,18 +129,18 @@ int bdrv_create_file(const char *filename, QemuOpts *opts, Error **errp)
 /* ---- Protocols whose "files" exist already ---- */
 
 QemuOptsList bdrv_create_opts_simple = {
-    .name = "simple-create-opts",
+    .name = "block-create-existing",
     .head = QTAILQ_HEAD_INITIALIZER(bdrv_create_opts_simple.head),
     .desc = {
         {
             .name = BLOCK_OPT_SIZE,
             .type = QEMU_OPT_SIZE,
-            .help = "Virtual disk size",
+            .help = "Virtual disk size in bytes",
         },
         {
             .name = BLOCK_OPT_PREALLOC,
             .type = QEMU_OPT_STRING,
-            .help = "Preallocation mode (allowed values: off)",
+            .help = "Must be off: there is nothing to allocate",
         },
         { /* end of list */ }
     },

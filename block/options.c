@@ -14,51 +14,28 @@
 #include "qemu/cutils.h"
 #include "qemu/option.h"
 
+#define OPTION(name_, type_, help_) \
+    { .name = name_, .type = QEMU_OPT_##type_, .help = help_ }
+
 QemuOptsList bdrv_runtime_opts = {
-    .name = "bdrv_common",
+    .name = "block-node",
     .head = QTAILQ_HEAD_INITIALIZER(bdrv_runtime_opts.head),
     .desc = {
-        {
-            .name = "node-name",
-            .type = QEMU_OPT_STRING,
-            .help = "Node name of the block device node",
-        },{
-            .name = "driver",
-            .type = QEMU_OPT_STRING,
-            .help = "Block driver to use for the node",
-        },{
-            .name = BDRV_OPT_CACHE_DIRECT,
-            .type = QEMU_OPT_BOOL,
-            .help = "Bypass the page cache of the host",
-        },{
-            .name = BDRV_OPT_CACHE_NO_FLUSH,
-            .type = QEMU_OPT_BOOL,
-            .help = "Ignore flush requests",
-        },{
-            .name = BDRV_OPT_READ_ONLY,
-            .type = QEMU_OPT_BOOL,
-            .help = "Node is opened in read-only mode",
-        },{
-            .name = BDRV_OPT_AUTO_READ_ONLY,
-            .type = QEMU_OPT_BOOL,
-            .help = "Node can become read-only if opening it for writing "
-                    "fails",
-        },{
-            .name = "detect-zeroes",
-            .type = QEMU_OPT_STRING,
-            .help = "Turn writes of zeroes into zero requests "
-                    "(off, on, unmap)",
-        },{
-            .name = BDRV_OPT_DISCARD,
-            .type = QEMU_OPT_STRING,
-            .help = "What to do with discards (ignore/off, unmap/on)",
-        },{
-            .name = BDRV_OPT_FORCE_SHARE,
-            .type = QEMU_OPT_BOOL,
-            .help = "Accept that others write to the image; read-only "
-                    "nodes only",
-        },
-        { /* end of list */ }
+        OPTION("driver", STRING, "driver of the node"),
+        OPTION("node-name", STRING, "name of the node"),
+        OPTION(BDRV_OPT_READ_ONLY, BOOL, "nobody writes through the node"),
+        OPTION(BDRV_OPT_AUTO_READ_ONLY, BOOL,
+               "fall back to read-only where writing is not possible"),
+        OPTION(BDRV_OPT_CACHE_DIRECT, BOOL, "go past the host's page cache"),
+        OPTION(BDRV_OPT_CACHE_NO_FLUSH, BOOL,
+               "take flushes for done without doing them"),
+        OPTION(BDRV_OPT_DISCARD, STRING,
+               "discards: ignore (off) or unmap (on)"),
+        OPTION("detect-zeroes", STRING,
+               "look for zeroes in what is written: off, on, unmap"),
+        OPTION(BDRV_OPT_FORCE_SHARE, BOOL,
+               "let others write to the image of a read-only node"),
+        { /* end */ }
     },
 };
 
