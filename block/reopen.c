@@ -462,13 +462,6 @@ static int prepare_entry(BDRVReopenState *state, BlockReopenQueue *q,
     }
     rest = qdict_clone_shallow(state->options);
     ret = prepare_common_options(state, rest, errp);
-    if (ret == 0 && !option_is_unchanged(bs, "driver",
-                                         qdict_get(state->options,
-                                                   "driver")) &&
-        qdict_haskey(state->options, "driver")) {
-        error_setg(errp, "Cannot change the option 'driver'");
-        ret = -EINVAL;
-    }
     if (ret == 0) {
         ret = bdrv_can_set_read_only(bs, !(state->flags & BDRV_O_RDWR), true,
                                      errp);

@@ -165,8 +165,8 @@ static void test_options_refused(void)
                   "'backing':null}", "Cannot change the option 'fixed'");
     refuse_reopen(bs, "{'driver':'knob','node-name':'k','backing':null}",
                   "Option 'fixed' cannot be reset to its default value");
-    refuse_reopen(bs, "{'driver':'raw','node-name':'k','fixed':'1'}",
-                  "Cannot change the option 'driver'");
+    refuse_reopen(bs, "{'driver':'raw','node-name':'k','fixed':'1',"
+                  "'backing':null}", "Cannot change the option 'driver'");
     refuse_reopen(bs, "{'driver':'knob','node-name':'x','fixed':'1',"
                   "'backing':null}", "Cannot change the option 'node-name'");
     refuse_reopen(bs, "{'driver':'knob','node-name':'k','fixed':'1'}",
