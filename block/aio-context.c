@@ -207,11 +207,11 @@ static void component_move(Component *m, AioContext *ctx)
 int bdrv_try_change_aio_context(BlockDriverState *bs, AioContext *ctx,
                                 BdrvChild *ignore_child, Error **errp)
 {
-    bool foreign = ctx != qemu_get_aio_context();
+    AioContext *old = bdrv_get_aio_context(bs);
     Component m;
     guint i;
 
-    if (bdrv_get_aio_context(bs) == ctx) {
+    if (old == ctx) {
         return 0;
     }
     component_collect(&m, bs, ignore_child);
@@ -220,21 +220,19 @@ int bdrv_try_change_aio_context(BlockDriverState *bs, AioContext *ctx,
         return -EPERM;
     }
 
+    /* Neither home thread may see halves. */
+    aio_context_acquire(old);
     for (i = 0; i < m.nodes->len; i++) {
         bdrv_drained_begin(g_ptr_array_index(m.nodes, i));
     }
-    /* The new home thread must not see halves. */
-    if (foreign) {
-        aio_context_acquire(ctx);
-    }
+    aio_context_acquire(ctx);
     component_move(&m, ctx);
     for (i = m.nodes->len; i-- > 0; ) {
         bdrv_drained_end(g_ptr_array_index(m.nodes, i));
     }
     component_release(&m);
-    if (foreign) {
-        aio_context_release(ctx);
-    }
+    aio_context_release(ctx);
+    aio_context_release(old);
     return 0;
 }
 

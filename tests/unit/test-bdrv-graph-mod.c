@@ -408,6 +408,89 @@ static void test_abort_keeps_drain(void)
     chain_free(&c);
 }
 
+/* ---- Random changes ---- */
+
+#define RANDOM_NODES 8
+#define RANDOM_USERS 3
+
+typedef struct RandomGraph {
+    BlockDriverState *bs[RANDOM_NODES];
+    BlockBackend *blk[RANDOM_USERS];
+} RandomGraph;
+
+/* One change of any kind; 0 or -errno. */
+static int random_change(RandomGraph *g)
+{
+    static const uint64_t shared[] = {
+        BLK_PERM_ALL, BLK_PERM_ALL & ~(uint64_t)BLK_PERM_WRITE,
+        BLK_PERM_CONSISTENT_READ,
+    };
+    BlockDriverState *a = g->bs[g_test_rand_int_range(0, RANDOM_NODES)];
+    BlockDriverState *b = g->bs[g_test_rand_int_range(0, RANDOM_NODES)];
+    BlockBackend *blk = g->blk[g_test_rand_int_range(0, RANDOM_USERS)];
+
+    switch (g_test_rand_int_range(0, 6)) {
+    case 0:
+        return bdrv_set_file_or_backing_check(a, b, false, NULL);
+    case 1:
+        return bdrv_set_backing_hd_check(a, b, NULL);
+    case 2:
+        return a == b ? 0 : bdrv_replace_node(a, b, NULL);
+    case 3:
+        return a->backing || a == b ? 0 : bdrv_append(a, b, NULL);
+    case 4:
+        return bdrv_set_backing_hd_check(a, NULL, NULL);
+    default:
+        if (!blk_root(blk)) {
+            return blk_insert_bs(blk, a, NULL);
+        }
+        return blk_set_perm(blk, g_test_rand_int_range(0, BLK_PERM_ALL + 1),
+                            shared[g_test_rand_int_range(0, 3)], NULL);
+    }
+}
+
+/* Whatever is tried: it works, or the graph is as it was. */
+static void test_random_changes(void)
+{
+    static const char *const names[RANDOM_NODES] = {
+        "n0", "n1", "n2", "n3", "n4", "n5", "n6", "n7",
+    };
+    RandomGraph g;
+    int refused = 0;
+    int i;
+
+    for (i = 0; i < RANDOM_NODES; i++) {
+        g.bs[i] = bdrv_new_open_driver(&test_plain, names[i],
+                                       i ? BDRV_O_RDWR : 0, &error_abort);
+    }
+    for (i = 0; i < RANDOM_USERS; i++) {
+        g.blk[i] = blk_new(0, BLK_PERM_ALL);
+    }
+    for (i = 0; i < 3000; i++) {
+        g_autofree char *before = test_graph_text();
+
+        test_refuse_perm_of = g_test_rand_int_range(0, 4) ? NULL : "n3";
+        if (random_change(&g) < 0) {
+            g_autofree char *after = test_graph_text();
+
+            g_assert_cmpstr(before, ==, after);
+            refused++;
+        }
+        test_refuse_perm_of = NULL;
+        bdrv_assert_graph();
+    }
+    g_assert_cmpint(refused, >, 100);
+    g_assert_cmpint(refused, <, 2900);
+
+    for (i = 0; i < RANDOM_USERS; i++) {
+        blk_unref(g.blk[i]);
+    }
+    for (i = 0; i < RANDOM_NODES; i++) {
+        bdrv_unref(g.bs[i]);
+    }
+    test_expect_no_nodes();
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -430,5 +513,6 @@ int main(int argc, char **argv)
     g_test_add_func("/graph-mod/exclusive", test_parallel_use_of_one_node);
     g_test_add_func("/graph-mod/drain", test_drain_follows_edges);
     g_test_add_func("/graph-mod/drain-abort", test_abort_keeps_drain);
+    g_test_add_func("/graph-mod/random", test_random_changes);
     return g_test_run();
 }
