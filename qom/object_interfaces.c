@@ -13,7 +13,7 @@
 #include "qapi/qobject-output-visitor.h"
 #include "qemu/error-report.h"
 #include "qemu/id.h"
-#include "qemu/keyval.h"
+#include "qemu/option.h"
 #include "qom/object_interfaces.h"
 
 /* ---- Making and removing ---- */
