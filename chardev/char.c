@@ -255,6 +255,12 @@ void qemu_chr_fe_set_handlers(CharBackend *b, IOCanReadHandler *can_read,
     }
 }
 
+void qemu_chr_fe_set_context(CharBackend *b, GMainContext *context)
+{
+    b->chr->gcontext = context;
+    qemu_chr_fe_accept_input(b);
+}
+
 bool qemu_chr_fe_backend_open(CharBackend *b)
 {
     return b->chr && b->chr->be_open;
@@ -277,6 +283,18 @@ int qemu_chr_fe_write(CharBackend *b, const uint8_t *buf, int len)
     return n;
 }
 
+bool qemu_chr_fe_wait(CharBackend *b, int timeout_ms)
+{
+    Chardev *chr = b->chr;
+    struct pollfd pfd = { .events = POLLOUT };
+
+    if (!chr || !chr->klass->write_fd) {
+        return true;
+    }
+    pfd.fd = chr->klass->write_fd(chr);
+    return poll(&pfd, 1, timeout_ms) != 0;
+}
+
 int qemu_chr_fe_write_all(CharBackend *b, const uint8_t *buf, int len)
 {
     int done = 0;
@@ -287,11 +305,7 @@ int qemu_chr_fe_write_all(CharBackend *b, const uint8_t *buf, int len)
         if (n > 0) {
             done += n;
         } else if (n < 0 && errno == EAGAIN) {
-            struct pollfd pfd = {
-                .fd = b->chr->klass->write_fd(b->chr), .events = POLLOUT,
-            };
-
-            poll(&pfd, 1, -1);
+            qemu_chr_fe_wait(b, -1);
         } else if (n < 0 && errno != EINTR) {
             return -1;
         }

@@ -36,6 +36,9 @@ void qemu_chr_fe_set_handlers(CharBackend *b, IOCanReadHandler *can_read,
                               IOReadHandler *read, IOEventHandler *event,
                               void *opaque, GMainContext *context);
 
+/* Changes where input is read, and nothing else.  Main thread. */
+void qemu_chr_fe_set_context(CharBackend *b, GMainContext *context);
+
 /* Whether there is a peer. */
 bool qemu_chr_fe_backend_open(CharBackend *b);
 
@@ -47,6 +50,9 @@ int qemu_chr_fe_write(CharBackend *b, const uint8_t *buf, int len);
 
 /* Waits until all is written, or -1 with errno. */
 int qemu_chr_fe_write_all(CharBackend *b, const uint8_t *buf, int len);
+
+/* Waits until it makes sense to write again; false after @timeout_ms. */
+bool qemu_chr_fe_wait(CharBackend *b, int timeout_ms);
 
 /*
  * Calls @func in the main thread when it makes sense to write again.  An ID

@@ -1,0 +1,56 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * Monitors: QMP for programs, command lines for people.  There may be any
+ * number of them at once.
+ */
+#ifndef MONITOR_H
+#define MONITOR_H
+
+#include "qapi/qapi-types-control.h"
+#include "qapi/qmp/dispatch.h"
+#include "qapi/qmp/qdict.h"
+
+/* What a program offers to its monitors; stays valid for good. */
+typedef struct MonitorProgram {
+    /* Fills the table of commands. */
+    void (*register_commands)(QmpCommandList *cmds);
+    /* The answer to query-qmp-schema. */
+    QObject *(*get_schema)(void);
+    /* Monitors for people may be made. */
+    bool allow_hmp;
+} MonitorProgram;
+
+/* Before the first monitor is made. */
+void monitor_init_globals(const MonitorProgram *program);
+
+/* Makes a monitor; false with @errp. */
+bool monitor_init(MonitorOptions *opts, Error **errp);
+
+/* Sends what is waiting to be sent, and removes all monitors. */
+void monitor_cleanup(void);
+
+/* Whose command is being run by this thread or coroutine; NULL: none. */
+Monitor *monitor_cur(void);
+bool monitor_cur_is_qmp(void);
+/* Sets it for @co, or for this thread if that is NULL; the former one. */
+Monitor *monitor_set_cur(Coroutine *co, Monitor *mon);
+
+/*
+ * Output to a monitor for people, "\n" being the end of a line.  For others,
+ * and NULL, it is dropped and -1 is returned.  Any thread.
+ */
+int monitor_vprintf(Monitor *mon, const char *fmt, va_list ap)
+    G_GNUC_PRINTF(2, 0);
+int monitor_printf(Monitor *mon, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+int monitor_puts(Monitor *mon, const char *str);
+
+/* To the current monitor for people if there is one, else to stdout. */
+int qemu_vprintf(const char *fmt, va_list ap) G_GNUC_PRINTF(1, 0);
+int qemu_printf(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+
+/* No more input is taken until monitor_resume(); nests.  Any thread. */
+void monitor_suspend(Monitor *mon);
+void monitor_resume(Monitor *mon);
+
+#endif /* MONITOR_H */
