@@ -4,6 +4,7 @@
  * Stream sockets by QAPI address.
  */
 #include "qemu/osdep.h"
+#include <poll.h>
 #include "qapi/clone-visitor.h"
 #include "qapi/error.h"
 #include "qapi/qapi-visit-sockets.h"

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+"""Generator of C types, visitors, commands, events and introspection data
+from a QAPI schema."""
