@@ -9,7 +9,9 @@
 #include "qapi/util.h"
 #include "qemu/queue.h"
 
-/* @args as checked by nobody yet; *ret gets a new reference or stays NULL. */
+struct Coroutine;
+
+/* @args: not yet checked; *ret gets a new reference or stays NULL. */
 typedef void QmpCommandFunc(QDict *args, QObject **ret, Error **errp);
 
 typedef enum QmpCommandOptions {
@@ -74,6 +76,7 @@ bool qmp_is_oob(const QDict *dict);
 
 /* How the monitor layer is told of the current monitor: @set makes @mon that
  * of coroutine or thread @co (NULL: this thread) and returns the former one. */
-void qmp_dispatch_set_current(Monitor *(*set)(Coroutine *co, Monitor *mon));
+void qmp_dispatch_set_current(Monitor *(*set)(struct Coroutine *co,
+                                              Monitor *mon));
 
 #endif
