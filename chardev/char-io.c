@@ -11,6 +11,8 @@
 #include "qemu/osdep.h"
 #include "chardev-internal.h"
 #include <glib-unix.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 /* ---- Input ---- */
 

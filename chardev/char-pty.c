@@ -10,6 +10,7 @@
 #include "chardev-internal.h"
 #include "qapi/error.h"
 #include <glib-unix.h>
+#include <poll.h>
 #include <pty.h>
 #include <termios.h>
 

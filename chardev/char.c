@@ -14,6 +14,7 @@
 #include "qapi/qapi-commands-char.h"
 #include "qemu/error-report.h"
 #include <glib-unix.h>
+#include <poll.h>
 
 static QTAILQ_HEAD(, Chardev) chardevs = QTAILQ_HEAD_INITIALIZER(chardevs);
 
@@ -431,6 +432,11 @@ void qmp_chardev_remove(const char *id, Error **errp)
 }
 
 /* ---- From options ---- */
+
+static bool is_help_option(const char *s)
+{
+    return !strcmp(s, "help") || !strcmp(s, "?");
+}
 
 static void print_backends(void)
 {

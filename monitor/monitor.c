@@ -183,14 +183,13 @@ int monitor_puts(Monitor *mon, const char *str)
 int monitor_vprintf(Monitor *mon, const char *fmt, va_list ap)
 {
     g_autofree char *text = NULL;
-    int len;
 
     if (!mon || mon->is_qmp) {
         return -1;
     }
-    len = g_vasprintf(&text, fmt, ap);
+    text = g_strdup_vprintf(fmt, ap);
     monitor_puts(mon, text);
-    return len;
+    return strlen(text);
 }
 
 int monitor_printf(Monitor *mon, const char *fmt, ...)

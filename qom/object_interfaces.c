@@ -109,27 +109,12 @@ void user_creatable_cleanup(void)
 ObjectOptions *user_creatable_parse_str(const char *str, Error **errp)
 {
     ObjectOptions *options = NULL;
-    QObject *obj;
-    Visitor *v;
+    Visitor *v = qobject_input_visitor_new_str(str, "qom-type", errp);
 
-    if (str[0] == '{') {
-        obj = qobject_from_json(str, errp);
-        if (!obj) {
-            return NULL;
-        }
-        v = qobject_input_visitor_new(obj);
-    } else {
-        QDict *args = keyval_parse(str, "qom-type", NULL, errp);
-
-        if (!args) {
-            return NULL;
-        }
-        obj = QOBJECT(args);
-        v = qobject_input_visitor_new_keyval(obj);
+    if (v) {
+        visit_type_ObjectOptions(v, NULL, &options, errp);
+        visit_free(v);
     }
-    visit_type_ObjectOptions(v, NULL, &options, errp);
-    visit_free(v);
-    qobject_unref(obj);
     return options;
 }
 

@@ -10,6 +10,7 @@
 #include "qapi/qapi-visit-sockets.h"
 #include "qemu/cutils.h"
 #include "qemu/sockets.h"
+#include <poll.h>
 
 /* ---- Descriptors ---- */
 
