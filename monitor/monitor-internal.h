@@ -91,8 +91,6 @@ void monitor_peer_gone(Monitor *mon);
 /* What the program says to query-qmp-schema. */
 QObject *monitor_get_schema(void);
 
-void qmp_query_qmp_schema(QDict *args, QObject **ret, Error **errp);
-
 /* Called in the main thread when blocked output has gone. */
 void monitor_unblocked(Monitor *mon);
 

@@ -12,10 +12,13 @@
 #include "monitor-internal.h"
 #include "qapi/error.h"
 #include "qapi/qmp-event.h"
+#include "qapi/qmp/qerror.h"
+#include "qapi/qmp/qjson.h"
 #include "qemu/atomic.h"
 #include "qemu/coroutine.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
+#include "qemu/option.h"
 
 MonitorList monitor_list = QTAILQ_HEAD_INITIALIZER(monitor_list);
 QemuMutex monitor_lock;
@@ -48,7 +51,7 @@ Monitor *monitor_set_cur(Coroutine *co, Monitor *mon)
 {
     Monitor *old;
 
-    if (co) {
+    if (co && qemu_in_coroutine()) {
         old = co == command_co ? command_mon : NULL;
         command_co = mon ? co : NULL;
         command_mon = mon;
@@ -315,7 +318,49 @@ void monitor_init_globals(const MonitorProgram *p)
 
 QObject *monitor_get_schema(void)
 {
-    return program->get_schema();
+    return qobject_from_json(program->schema_json, &error_abort);
+}
+
+QemuOptsList qemu_mon_opts = {
+    .name = "mon",
+    .implied_opt_name = "chardev",
+    .head = QTAILQ_HEAD_INITIALIZER(qemu_mon_opts.head),
+    .desc = {
+        { .name = "mode", .type = QEMU_OPT_STRING },
+        { .name = "chardev", .type = QEMU_OPT_STRING },
+        { .name = "pretty", .type = QEMU_OPT_BOOL },
+        { /* end */ },
+    },
+};
+
+bool monitor_init_opts(QemuOpts *opts, Error **errp)
+{
+    const char *mode = qemu_opt_get(opts, "mode");
+    const char *chardev = qemu_opt_get(opts, "chardev");
+    MonitorOptions options = {
+        .has_id = qemu_opts_id(opts) != NULL,
+        .id = (char *)qemu_opts_id(opts),
+        .has_mode = mode != NULL,
+        .has_pretty = qemu_opt_get(opts, "pretty") != NULL,
+        .pretty = qemu_opt_get_bool(opts, "pretty", false),
+        .chardev = (char *)chardev,
+    };
+
+    if (!chardev) {
+        error_setg(errp, QERR_MISSING_PARAMETER, "chardev");
+        return false;
+    }
+    if (mode) {
+        int value = qapi_enum_parse(&MonitorMode_lookup, mode, -1, NULL);
+
+        if (value < 0) {
+            error_setg(errp, "Parameter 'mode' does not accept value '%s'",
+                       mode);
+            return false;
+        }
+        options.mode = value;
+    }
+    return monitor_init(&options, errp);
 }
 
 bool monitor_init(MonitorOptions *opts, Error **errp)

@@ -7,8 +7,9 @@
 #include "qemu/osdep.h"
 #include "monitor-internal.h"
 #include "qapi/error.h"
+#include "qapi/qapi-commands-introspect.h"
 
-void qmp_query_qmp_schema(QDict *args, QObject **ret, Error **errp)
+void qmp_marshal_query_qmp_schema(QDict *args, QObject **ret, Error **errp)
 {
     const QDictEntry *e = qdict_first(args);
 

@@ -339,8 +339,6 @@ static void qmp_event(void *opaque, QEMUChrEvent event)
 
 void monitor_qmp_globals_init(void)
 {
-    qmp_register_command(&qmp_commands, "query-qmp-schema",
-                         qmp_query_qmp_schema, QCO_ALLOW_PRECONFIG, 0);
     QTAILQ_INIT(&qmp_cap_negotiation_commands);
     qmp_register_command(&qmp_cap_negotiation_commands, "qmp_capabilities",
                          qmp_marshal_qmp_capabilities,

@@ -14,11 +14,6 @@
 
 /* ---- Descriptors ---- */
 
-int qemu_socket(int domain, int type, int protocol)
-{
-    return socket(domain, type | SOCK_CLOEXEC, protocol);
-}
-
 int qemu_accept(int s, struct sockaddr *addr, socklen_t *addrlen)
 {
     int fd;

@@ -15,8 +15,8 @@
 typedef struct MonitorProgram {
     /* Fills the table of commands. */
     void (*register_commands)(QmpCommandList *cmds);
-    /* The answer to query-qmp-schema. */
-    QObject *(*get_schema)(void);
+    /* The answer to query-qmp-schema, in JSON. */
+    const char *schema_json;
     /* Monitors for people may be made. */
     bool allow_hmp;
 } MonitorProgram;
@@ -27,13 +27,18 @@ void monitor_init_globals(const MonitorProgram *program);
 /* Makes a monitor; false with @errp. */
 bool monitor_init(MonitorOptions *opts, Error **errp);
 
+/* The same from -mon. */
+extern QemuOptsList qemu_mon_opts;
+bool monitor_init_opts(QemuOpts *opts, Error **errp);
+
 /* Sends what is waiting to be sent, and removes all monitors. */
 void monitor_cleanup(void);
 
 /* Whose command is being run by this thread or coroutine; NULL: none. */
 Monitor *monitor_cur(void);
 bool monitor_cur_is_qmp(void);
-/* Sets it for @co, or for this thread if that is NULL; the former one. */
+/* Sets it for the running coroutine @co, or for this thread outside of any;
+ * returns the former one. */
 Monitor *monitor_set_cur(Coroutine *co, Monitor *mon);
 
 /*

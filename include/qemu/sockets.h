@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include "qapi/qapi-types-sockets.h"
 
-int qemu_socket(int domain, int type, int protocol);
+/* qemu_socket() is in osdep.h. */
 int qemu_accept(int s, struct sockaddr *addr, socklen_t *addrlen);
 
 /* Turns off the delay of small packets; 0 or -1 with errno. */
