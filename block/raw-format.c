@@ -230,8 +230,10 @@ static int coroutine_fn raw_co_write_probed(BlockDriverState *bs,
     }
     qemu_iovec_init(&copy, qiov->niov + 1);
     qemu_iovec_add(&copy, head, BLOCK_PROBE_BUF_SIZE);
-    qemu_iovec_concat(&copy, qiov, qiov_offset + BLOCK_PROBE_BUF_SIZE,
-                      bytes - BLOCK_PROBE_BUF_SIZE);
+    if (bytes > BLOCK_PROBE_BUF_SIZE) {
+        qemu_iovec_concat(&copy, qiov, qiov_offset + BLOCK_PROBE_BUF_SIZE,
+                          bytes - BLOCK_PROBE_BUF_SIZE);
+    }
     ret = raw_translate(bs->opaque, &offset, bytes, true);
     if (ret == 0) {
         ret = bdrv_co_pwritev(bs->file, offset, bytes, &copy, flags);
