@@ -347,6 +347,8 @@ static void node_free(BlockDriverState *bs)
             n->inherits_from = NULL;
         }
     }
+    /* Sections that are open end without it. */
+    bdrv_aio_context_hold_external(bs, bs->aio_context, false);
     QTAILQ_REMOVE(&all_nodes, bs, bs_list);
     qemu_mutex_destroy(&bs->dirty_bitmap_mutex);
     g_free(bs->filename);

@@ -143,6 +143,20 @@ static bool users_agree(Component *m, AioContext *ctx, Error **errp)
 
 /* ---- The move ---- */
 
+void bdrv_aio_context_hold_external(BlockDriverState *bs, AioContext *ctx,
+                                    bool hold)
+{
+    int holds = (bs->quiesce_counter > 0) + (bs->quiesce_all_counter > 0);
+
+    while (holds--) {
+        if (hold) {
+            aio_disable_external(ctx);
+        } else {
+            aio_enable_external(ctx);
+        }
+    }
+}
+
 static void node_detach_context(BlockDriverState *bs)
 {
     BdrvAioNotifier *n, *next;
@@ -153,18 +167,14 @@ static void node_detach_context(BlockDriverState *bs)
     if (bs->drv && bs->drv->bdrv_detach_aio_context) {
         bs->drv->bdrv_detach_aio_context(bs);
     }
-    if (bdrv_is_quiesced(bs)) {
-        aio_enable_external(bs->aio_context);
-    }
+    bdrv_aio_context_hold_external(bs, bs->aio_context, false);
 }
 
 static void node_attach_context(BlockDriverState *bs, AioContext *ctx)
 {
     BdrvAioNotifier *n, *next;
 
-    if (bdrv_is_quiesced(bs)) {
-        aio_disable_external(ctx);
-    }
+    bdrv_aio_context_hold_external(bs, ctx, true);
     if (bs->drv && bs->drv->bdrv_attach_aio_context) {
         bs->drv->bdrv_attach_aio_context(bs, ctx);
     }

@@ -108,6 +108,11 @@ int bdrv_reopen_flags(BlockReopenQueue *q, BlockDriverState *bs);
 
 /* ---- aio-context.c ---- */
 
+/* The drained sections of @bs keep external handlers of its context from
+ * running: that goes to @ctx, or (@hold false) from it. */
+void bdrv_aio_context_hold_external(BlockDriverState *bs, AioContext *ctx,
+                                    bool hold);
+
 /* Make the two nodes share an AioContext: moves one of them. */
 int bdrv_join_aio_contexts(BlockDriverState *parent, BlockDriverState *child,
                            Transaction *tran, Error **errp);
