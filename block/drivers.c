@@ -15,7 +15,6 @@
     D(bdrv_null_aio)     \
     /* formats */        \
     D(bdrv_raw)          \
-    D(bdrv_qcow2)        \
     /* filters */        \
     D(bdrv_blkdebug)
 
