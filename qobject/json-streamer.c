@@ -10,84 +10,87 @@
 #include "json-internal.h"
 #include "qapi/error.h"
 
-#define MAX_TOKEN_SIZE  (64 * MiB)
-#define MAX_TOKEN_COUNT (2 * MiB)
-#define MAX_NESTING     1024
+#define JSON_MAX_TEXT   (64 * MiB)
+#define JSON_MAX_TOKENS (2 * MiB)
+#define JSON_MAX_DEPTH  1024
+/* A buffer larger than this is not kept for the next message. */
+#define JSON_KEEP_TEXT  (64 * KiB)
 
-static void drop_tokens(JSONMessageParser *p)
+static void forget_message(JSONMessageParser *p)
 {
-    g_queue_clear_full(&p->tokens, g_free);
-    p->token_size = 0;
-    p->brace_count = 0;
-    p->bracket_count = 0;
+    p->open_braces = p->open_brackets = 0;
+    p->word = 0;
+    if (p->text->allocated_len > JSON_KEEP_TEXT) {
+        g_string_free(p->text, TRUE);
+        p->text = g_string_new(NULL);
+        g_array_unref(p->tokens);
+        p->tokens = g_array_new(FALSE, FALSE, sizeof(JSONToken));
+    }
+    g_string_truncate(p->text, 0);
+    g_array_set_size(p->tokens, 0);
 }
 
-static const char *exceeded_limit(JSONMessageParser *p, size_t len)
+static void fail_message(JSONMessageParser *p, Error *err)
 {
-    if (p->token_size + len + 1 > MAX_TOKEN_SIZE) {
-        return "JSON token size limit exceeded";
-    }
-    if (g_queue_get_length(&p->tokens) + 1 > MAX_TOKEN_COUNT) {
-        return "JSON token count limit exceeded";
-    }
-    if (p->brace_count + p->bracket_count > MAX_NESTING) {
-        return "JSON nesting depth limit exceeded";
-    }
-    return NULL;
+    forget_message(p);
+    p->emit(p->opaque, NULL, err);
 }
 
-static void count_brackets(JSONMessageParser *p, JSONTokenType type)
-{
-    p->brace_count += (type == JSON_LCURLY) - (type == JSON_RCURLY);
-    p->bracket_count += (type == JSON_LSQUARE) - (type == JSON_RSQUARE);
-}
-
-static void emit_message(JSONMessageParser *p)
+static void finish_message(JSONMessageParser *p)
 {
     Error *err = NULL;
-    QObject *json = json_parser_parse(&p->tokens, p->ap, &err);
+    QObject *json = json_parser_parse(p->text->str,
+                                      (JSONToken *)p->tokens->data,
+                                      p->tokens->len, p->ap, &err);
 
-    drop_tokens(p);
+    forget_message(p);
     p->emit(p->opaque, json, err);
 }
 
-void json_message_process_token(JSONMessageParser *p, const char *str,
-                                size_t len, JSONTokenType type)
+static bool exceeds(JSONMessageParser *p, bool too_much, const char *what)
 {
-    const char *limit;
-    JSONToken *token;
     Error *err = NULL;
 
-    count_brackets(p, type);
-    if (type == JSON_ERROR) {
-        drop_tokens(p);
-        error_setg(&err, "JSON parse error, stray '%s'", str);
-        p->emit(p->opaque, NULL, err);
+    if (too_much) {
+        error_setg(&err, "JSON %s limit exceeded", what);
+        json_lexer_reset(p);
+        fail_message(p, err);
+    }
+    return too_much;
+}
+
+bool json_streamer_check_size(JSONMessageParser *p)
+{
+    return !exceeds(p, p->text->len > JSON_MAX_TEXT, "token size");
+}
+
+void json_streamer_stray(JSONMessageParser *p)
+{
+    Error *err = NULL;
+
+    error_setg(&err, "JSON parse error, stray '%s'", p->text->str + p->word);
+    fail_message(p, err);
+}
+
+void json_streamer_token(JSONMessageParser *p, JSONTokenType type)
+{
+    JSONToken token = { .type = type, .start = p->word };
+
+    p->open_braces += (type == '{') - (type == '}');
+    p->open_brackets += (type == '[') - (type == ']');
+    if (!json_streamer_check_size(p) ||
+        exceeds(p, p->tokens->len >= JSON_MAX_TOKENS, "token count") ||
+        exceeds(p, p->open_braces + p->open_brackets > JSON_MAX_DEPTH,
+                "nesting depth")) {
         return;
     }
-    if (type == JSON_END_OF_INPUT) {
-        if (!g_queue_is_empty(&p->tokens)) {
-            emit_message(p);
-        }
-        return;
-    }
-    limit = exceeded_limit(p, len);
-    if (limit) {
-        drop_tokens(p);
-        error_setg(&err, "%s", limit);
-        p->emit(p->opaque, NULL, err);
-        return;
-    }
-    token = g_malloc(sizeof(*token) + len + 1);
-    token->type = type;
-    memcpy(token->str, str, len);
-    token->str[len] = '\0';
-    p->token_size += len + 1;
-    g_queue_push_tail(&p->tokens, token);
+    g_array_append_val(p->tokens, token);
+    g_string_append_c(p->text, '\0');
+    p->word = p->text->len;
     /* Complete, or beyond repair */
-    if ((p->brace_count <= 0 && p->bracket_count <= 0) ||
-        p->brace_count < 0 || p->bracket_count < 0) {
-        emit_message(p);
+    if (p->open_braces < 0 || p->open_brackets < 0 ||
+        (!p->open_braces && !p->open_brackets)) {
+        finish_message(p);
     }
 }
 
@@ -99,9 +102,10 @@ void json_message_parser_init(JSONMessageParser *parser,
         .emit = emit,
         .opaque = opaque,
         .ap = ap,
-        .token = g_string_new(NULL),
+        .text = g_string_new(NULL),
+        .tokens = g_array_new(FALSE, FALSE, sizeof(JSONToken)),
     };
-    g_queue_init(&parser->tokens);
+    json_lexer_reset(parser);
 }
 
 void json_message_parser_feed(JSONMessageParser *parser, const char *buffer,
@@ -113,11 +117,13 @@ void json_message_parser_feed(JSONMessageParser *parser, const char *buffer,
 void json_message_parser_flush(JSONMessageParser *parser)
 {
     json_lexer_flush(parser);
-    drop_tokens(parser);
+    if (parser->tokens->len) {
+        finish_message(parser);
+    }
 }
 
 void json_message_parser_destroy(JSONMessageParser *parser)
 {
-    drop_tokens(parser);
-    g_string_free(parser->token, TRUE);
+    g_string_free(parser->text, TRUE);
+    g_array_unref(parser->tokens);
 }

@@ -4,7 +4,8 @@
  * QObjects as JSON text.
  *
  * Compact: ", " and ": " as separators.  Pretty: a member or element a line,
- * four blanks a level.  Only ASCII: other characters are escaped.
+ * four blanks a level.  Only ASCII: other characters are escaped; what is no
+ * UTF-8 becomes U+FFFD.
  */
 #include "qemu/osdep.h"
 #include "qapi/qmp/qbool.h"
@@ -13,6 +14,7 @@
 #include "qapi/qmp/qlist.h"
 #include "qapi/qmp/qnum.h"
 #include "qapi/qmp/qstring.h"
+#include "json-internal.h"
 
 static void write_unicode(GString *out, gunichar c)
 {
@@ -48,18 +50,12 @@ static void write_string(GString *out, const char *str)
 {
     g_string_append_c(out, '"');
     while (*str) {
-        gunichar c = g_utf8_get_char_validated(str, -1);
+        int c = json_utf8_next(&str);
 
-        if (!strncmp(str, "\xc0\x80", 2)) {
-            /* How a zero byte stands in our strings */
-            write_unicode(out, 0);
-            str += 2;
-        } else if (c == (gunichar)-1 || c == (gunichar)-2) {
+        if (c < 0) {
             write_unicode(out, 0xfffd);
-            str++;
         } else {
             write_char(out, c);
-            str = g_utf8_next_char(str);
         }
     }
     g_string_append_c(out, '"');
