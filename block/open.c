@@ -669,6 +669,7 @@ int bdrv_open_file_child(const char *filename, QDict *options,
 BlockDriverState *bdrv_open_blockdev_ref(BlockdevRef *ref, Error **errp)
 {
     BdrvOpenRequest req = { .flags = 0 };
+    BlockdevOptions *def;
     QObject *obj = NULL;
     Visitor *v;
 
@@ -676,8 +677,9 @@ BlockDriverState *bdrv_open_blockdev_ref(BlockdevRef *ref, Error **errp)
         req.reference = ref->u.reference;
         return bdrv_open_request(&req, errp);
     }
+    def = &ref->u.definition;
     v = qobject_output_visitor_new(&obj);
-    visit_type_BlockdevOptions(v, NULL, &ref->u.definition, &error_abort);
+    visit_type_BlockdevOptions(v, NULL, &def, &error_abort);
     visit_complete(v, &obj);
     visit_free(v);
     req.options = qobject_to(QDict, obj);

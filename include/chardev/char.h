@@ -64,8 +64,11 @@ Chardev *qemu_chr_new_from_opts(QemuOpts *opts, Error **errp);
  */
 Chardev *qemu_chr_new(const char *label, const char *filename, Error **errp);
 
-/* -chardev and --chardev: false with @errp; help exits. */
-bool qemu_chardev_cmdline(const char *optarg, Error **errp);
+/* -chardev and --chardev: NULL with @errp; help exits. */
+Chardev *qemu_chardev_cmdline(const char *optarg, Error **errp);
+
+/* Path of the pseudo terminal that @chr is; NULL if it is something else. */
+const char *qemu_chr_get_pty(Chardev *chr);
 
 /* Removes a device, whoever uses it. */
 void qemu_chr_delete(Chardev *chr);

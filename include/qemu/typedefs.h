@@ -12,6 +12,7 @@ typedef struct BdrvDirtyBitmap BdrvDirtyBitmap;
 typedef struct BlockBackend BlockBackend;
 typedef struct BlockDriverState BlockDriverState;
 typedef struct Chardev Chardev;
+typedef struct Coroutine Coroutine;
 typedef struct Error Error;
 typedef struct EventNotifier EventNotifier;
 typedef struct HBitmap HBitmap;

@@ -1,0 +1,279 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * Where a node's data are, extent by extent.
+ *
+ * A driver answers with the longest extent it can tell cheaply; here answers
+ * of formats and files below them are put together, and layers of a backing
+ * chain.  Nothing is done in proportion to lengths.
+ */
+#include "qemu/osdep.h"
+#include "block/io-internal.h"
+
+/* ---- One layer ---- */
+
+int coroutine_fn bdrv_co_default_block_status(BlockDriverState *bs,
+        bool want_zero, int64_t offset, int64_t bytes, int64_t *pnum,
+        int64_t *map, BlockDriverState **file)
+{
+    BdrvChild *child = bdrv_filter_child(bs);
+
+    *pnum = bytes;
+    *map = offset;
+    if (child) {
+        *file = child->bs;
+        return BDRV_BLOCK_RAW | BDRV_BLOCK_OFFSET_VALID;
+    }
+    *file = bs;
+    return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
+}
+
+/* The driver's answer for an aligned range, cut to [offset, offset+bytes). */
+static int coroutine_fn ask_driver(BlockDriverState *bs, bool want_zero,
+                                   int64_t offset, int64_t bytes,
+                                   int64_t *pnum, int64_t *map,
+                                   BlockDriverState **file)
+{
+    int64_t align = bs->bl.request_alignment;
+    int64_t start = QEMU_ALIGN_DOWN(offset, align);
+    int64_t len = QEMU_ALIGN_UP(offset + bytes, align) - start;
+    int ret;
+
+    if (bs->drv->bdrv_co_block_status) {
+        ret = bs->drv->bdrv_co_block_status(bs, want_zero, start, len, pnum,
+                                            map, file);
+    } else {
+        ret = bdrv_co_default_block_status(bs, want_zero, start, len, pnum,
+                                           map, file);
+    }
+    if (ret < 0) {
+        return ret;
+    }
+    assert(*pnum > offset - start);
+    *pnum = MIN(*pnum - (offset - start), bytes);
+    if (ret & BDRV_BLOCK_OFFSET_VALID) {
+        *map += offset - start;
+    }
+    return ret;
+}
+
+/* The file below may know that the data of a format are zeroes. */
+static int coroutine_fn ask_below(BlockDriverState *bs, int ret,
+                                  int64_t *pnum, int64_t map,
+                                  BlockDriverState *file)
+{
+    int64_t file_pnum;
+    int r;
+
+    if (!(ret & BDRV_BLOCK_RECURSE) || !(ret & BDRV_BLOCK_DATA) ||
+        !(ret & BDRV_BLOCK_OFFSET_VALID) || (ret & BDRV_BLOCK_ZERO) ||
+        !file || file == bs) {
+        return ret;
+    }
+    r = bdrv_co_block_status(file, map, *pnum, &file_pnum, NULL, NULL);
+    if (r < 0) {
+        return ret;
+    }
+    if ((r & BDRV_BLOCK_EOF) && (!file_pnum || (r & BDRV_BLOCK_ZERO))) {
+        /* Beyond the end of the file there are zeroes. */
+        return ret | BDRV_BLOCK_ZERO;
+    }
+    if (file_pnum) {
+        *pnum = file_pnum;
+        ret |= r & BDRV_BLOCK_ZERO;
+    }
+    return ret;
+}
+
+static int coroutine_fn status_of_layer(BlockDriverState *bs, bool want_zero,
+                                        int64_t offset, int64_t bytes,
+                                        int64_t *pnum, int64_t *map,
+                                        BlockDriverState **file)
+{
+    int64_t total = bdrv_getlength(bs), local_map = 0;
+    BlockDriverState *local_file = NULL;
+    bool eof;
+    int ret;
+
+    *pnum = 0;
+    if (!bs->drv) {
+        return -ENOMEDIUM;
+    }
+    if (total < 0) {
+        return total;
+    }
+    if (offset >= total) {
+        ret = BDRV_BLOCK_EOF;
+        goto out;
+    }
+    bytes = MIN(bytes, total - offset);
+    if (!bytes) {
+        ret = 0;
+        goto out;
+    }
+    bdrv_inc_in_flight(bs);
+    ret = ask_driver(bs, want_zero, offset, bytes, pnum, &local_map,
+                     &local_file);
+    if (ret >= 0 && (ret & BDRV_BLOCK_RAW)) {
+        assert(ret & BDRV_BLOCK_OFFSET_VALID && local_file);
+        ret = status_of_layer(local_file, want_zero, local_map, *pnum, pnum,
+                              &local_map, &local_file);
+        /* The end of what is below need not be ours. */
+        ret = ret < 0 ? ret : ret & ~BDRV_BLOCK_EOF;
+        if (ret >= 0 && *pnum == 0) {
+            *pnum = bytes;
+            ret |= BDRV_BLOCK_ZERO;
+        }
+    } else if (ret >= 0) {
+        if (ret & (BDRV_BLOCK_DATA | BDRV_BLOCK_ZERO)) {
+            ret |= BDRV_BLOCK_ALLOCATED;
+        } else if (bs->drv->supports_backing) {
+            BlockDriverState *cow = bdrv_cow_bs(bs);
+            int64_t cow_len = cow ? bdrv_getlength(cow) : 0;
+
+            if (!cow) {
+                ret |= BDRV_BLOCK_ZERO;
+            } else if (want_zero && cow_len >= 0 && offset >= cow_len) {
+                ret |= BDRV_BLOCK_ZERO;
+            }
+        }
+        if (want_zero) {
+            ret = ask_below(bs, ret, pnum, local_map, local_file);
+        }
+    }
+    bdrv_dec_in_flight(bs);
+    eof = ret >= 0 && offset + *pnum == total;
+    ret |= eof ? BDRV_BLOCK_EOF : 0;
+out:
+    if (ret >= 0 && map) {
+        *map = local_map;
+    }
+    if (ret >= 0 && file) {
+        *file = local_file;
+    }
+    return ret;
+}
+
+/* ---- Chains ---- */
+
+/* What @top shows, down to (with @include_base, including) @base.  *depth is
+ * how far down the answer comes from: 1 is @top. */
+static int coroutine_fn status_of_chain(BlockDriverState *top,
+                                        BlockDriverState *base,
+                                        bool include_base, bool want_zero,
+                                        int64_t offset, int64_t bytes,
+                                        int64_t *pnum, int64_t *map,
+                                        BlockDriverState **file, int *depth)
+{
+    BlockDriverState *bs = top;
+    int64_t eof = 0;
+    int ret;
+
+    *depth = 0;
+    if (!include_base && bs == base) {
+        *pnum = bytes;
+        return 0;
+    }
+    ret = status_of_layer(bs, want_zero, offset, bytes, pnum, map, file);
+    ++*depth;
+    if (ret < 0 || *pnum == 0 || (ret & BDRV_BLOCK_ALLOCATED) || bs == base) {
+        return ret;
+    }
+    if (ret & BDRV_BLOCK_EOF) {
+        eof = offset + *pnum;
+    }
+    bytes = *pnum;
+    while ((bs = bdrv_filter_or_cow_bs(bs)) && (include_base || bs != base)) {
+        ret = status_of_layer(bs, want_zero, offset, bytes, pnum, map, file);
+        ++*depth;
+        if (ret < 0) {
+            return ret;
+        }
+        if (*pnum == 0) {
+            /* It is shorter: zeroes, as if this layer had them. */
+            assert(ret & BDRV_BLOCK_EOF);
+            *pnum = bytes;
+            if (file) {
+                *file = bs;
+            }
+            ret = BDRV_BLOCK_ZERO | BDRV_BLOCK_ALLOCATED;
+            break;
+        }
+        if (ret & BDRV_BLOCK_ALLOCATED) {
+            /* The end of a layer below need not be that of the top. */
+            ret &= ~BDRV_BLOCK_EOF;
+            break;
+        }
+        bytes = MIN(bytes, *pnum);
+        *pnum = bytes;
+        ret &= ~BDRV_BLOCK_EOF;
+        if (bs == base) {
+            break;
+        }
+    }
+    if (offset + *pnum == eof) {
+        ret |= BDRV_BLOCK_EOF;
+    }
+    return ret;
+}
+
+int coroutine_fn bdrv_co_block_status_above(BlockDriverState *bs,
+                                            BlockDriverState *base,
+                                            int64_t offset, int64_t bytes,
+                                            int64_t *pnum, int64_t *map,
+                                            BlockDriverState **file)
+{
+    int depth;
+
+    return status_of_chain(bs, base, false, true, offset, bytes, pnum, map,
+                           file, &depth);
+}
+
+int coroutine_fn bdrv_co_block_status(BlockDriverState *bs, int64_t offset,
+                                      int64_t bytes, int64_t *pnum,
+                                      int64_t *map, BlockDriverState **file)
+{
+    return status_of_layer(bs, true, offset, bytes, pnum, map, file);
+}
+
+int coroutine_fn bdrv_co_is_zero_fast(BlockDriverState *bs, int64_t offset,
+                                      int64_t bytes)
+{
+    int64_t pnum;
+    int ret;
+
+    if (!bytes) {
+        return 1;
+    }
+    ret = bdrv_co_block_status_above(bs, NULL, offset, bytes, &pnum, NULL,
+                                     NULL);
+    if (ret < 0) {
+        return ret;
+    }
+    return pnum == bytes && (ret & BDRV_BLOCK_ZERO);
+}
+
+int coroutine_fn bdrv_co_is_allocated(BlockDriverState *bs, int64_t offset,
+                                      int64_t bytes, int64_t *pnum)
+{
+    int64_t dummy;
+    int ret = status_of_layer(bs, false, offset, bytes, pnum ? pnum : &dummy,
+                              NULL, NULL);
+
+    return ret < 0 ? ret : !!(ret & BDRV_BLOCK_ALLOCATED);
+}
+
+int coroutine_fn bdrv_co_is_allocated_above(BlockDriverState *top,
+                                            BlockDriverState *base,
+                                            bool include_base, int64_t offset,
+                                            int64_t bytes, int64_t *pnum)
+{
+    int depth;
+    int ret = status_of_chain(top, base, include_base, false, offset, bytes,
+                              pnum, NULL, NULL, &depth);
+
+    if (ret < 0) {
+        return ret;
+    }
+    return ret & BDRV_BLOCK_ALLOCATED ? depth : 0;
+}

@@ -1,0 +1,107 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * Internal snapshots: the driver's, or those of the node below a filter.
+ */
+#include "qemu/osdep.h"
+#include "block/block_int.h"
+#include "block/snapshot.h"
+#include "qapi/error.h"
+
+/* The node whose driver has snapshots: @bs or what it filters. */
+static BlockDriverState *snapshot_node(BlockDriverState *bs)
+{
+    while (bs && bs->drv && !bs->drv->bdrv_snapshot_list) {
+        bs = bdrv_filter_bs(bs);
+    }
+    return bs && bs->drv ? bs : NULL;
+}
+
+int bdrv_snapshot_list(BlockDriverState *bs, QEMUSnapshotInfo **psn_info)
+{
+    BlockDriverState *node = snapshot_node(bs);
+
+    if (!bs->drv) {
+        return -ENOMEDIUM;
+    }
+    return node ? node->drv->bdrv_snapshot_list(node, psn_info) : -ENOTSUP;
+}
+
+bool bdrv_snapshot_find_by_id_and_name(BlockDriverState *bs, const char *id,
+                                       const char *name,
+                                       QEMUSnapshotInfo *sn_info, Error **errp)
+{
+    g_autofree QEMUSnapshotInfo *tab = NULL;
+    int i, n;
+
+    assert(id || name);
+    n = bdrv_snapshot_list(bs, &tab);
+    if (n < 0) {
+        error_setg_errno(errp, -n, "Failed to get a snapshot list");
+        return false;
+    }
+    for (i = 0; i < n; i++) {
+        if ((!id || !strcmp(tab[i].id_str, id)) &&
+            (!name || !strcmp(tab[i].name, name))) {
+            *sn_info = tab[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+int bdrv_snapshot_find(BlockDriverState *bs, QEMUSnapshotInfo *sn_info,
+                       const char *name)
+{
+    return bdrv_snapshot_find_by_id_and_name(bs, NULL, name, sn_info, NULL)
+           ? 0 : -ENOENT;
+}
+
+int bdrv_can_snapshot(BlockDriverState *bs)
+{
+    BlockDriverState *node = snapshot_node(bs);
+
+    return node && bdrv_is_inserted(bs) && !bdrv_is_read_only(bs) &&
+           node->drv->bdrv_snapshot_create;
+}
+
+int bdrv_snapshot_create(BlockDriverState *bs, QEMUSnapshotInfo *sn_info)
+{
+    BlockDriverState *node = snapshot_node(bs);
+
+    return node && node->drv->bdrv_snapshot_create
+           ? node->drv->bdrv_snapshot_create(node, sn_info) : -ENOTSUP;
+}
+
+int bdrv_snapshot_goto(BlockDriverState *bs, const char *snapshot_id,
+                       Error **errp)
+{
+    BlockDriverState *node = snapshot_node(bs);
+    int ret = node && node->drv->bdrv_snapshot_goto
+              ? node->drv->bdrv_snapshot_goto(node, snapshot_id) : -ENOTSUP;
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Failed to load snapshot '%s'",
+                         snapshot_id);
+    }
+    return ret;
+}
+
+int bdrv_snapshot_delete(BlockDriverState *bs, const char *snapshot_id,
+                         const char *name, Error **errp)
+{
+    BlockDriverState *node = snapshot_node(bs);
+    int ret;
+
+    if (!node || !node->drv->bdrv_snapshot_delete) {
+        error_setg(errp, "Block format '%s' used by device '%s' does not "
+                   "support internal snapshot deletion",
+                   bs->drv ? bs->drv->format_name : "",
+                   bdrv_get_device_name(bs));
+        return -ENOTSUP;
+    }
+    bdrv_drained_begin(bs);
+    ret = node->drv->bdrv_snapshot_delete(node, snapshot_id, name, errp);
+    bdrv_drained_end(bs);
+    return ret;
+}
