@@ -81,8 +81,6 @@ static bool pty_open(Chardev *chr, ChardevBackend *backend, bool *be_opened,
     fcntl(s->fd, F_SETFD, FD_CLOEXEC);
     g_unix_set_fd_nonblocking(s->fd, true, NULL);
     chr->filename = g_strdup_printf("pty:%s", name);
-    printf("char device redirected to %s (label %s)\n", name, chr->label);
-    fflush(stdout);
     chardev_input_init(&s->input, chr, pty_eof);
     s->timer = g_timeout_add(POLL_MS, pty_look, s);
     *be_opened = false;

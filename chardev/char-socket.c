@@ -326,8 +326,8 @@ static bool socket_chr_open(Chardev *chr, ChardevBackend *backend,
     }
     if (sock->has_reconnect && sock->reconnect > 0) {
         s->reconnect = sock->reconnect;
-        start_connecting(s);
-        *be_opened = s->fd >= 0;
+        s->reconnect_timer = g_idle_add(reconnect_timeout, s);
+        *be_opened = false;
         return true;
     }
     fd = socket_connect(s->addr, errp);

@@ -391,6 +391,12 @@ ChardevBackendInfoList *qmp_query_chardev_backends(Error **errp)
     return list;
 }
 
+const char *qemu_chr_get_pty(Chardev *chr)
+{
+    return chr->klass == &char_pty_class ? chr->filename + strlen("pty:")
+                                         : NULL;
+}
+
 ChardevReturn *qmp_chardev_add(const char *id, ChardevBackend *backend,
                                Error **errp)
 {
@@ -409,9 +415,8 @@ ChardevReturn *qmp_chardev_add(const char *id, ChardevBackend *backend,
         return NULL;
     }
     ret = g_new0(ChardevReturn, 1);
-    if (chr->klass == &char_pty_class &&
-        g_str_has_prefix(chr->filename, "pty:")) {
-        path = chr->filename + strlen("pty:");
+    path = qemu_chr_get_pty(chr);
+    if (path) {
         ret->has_pty = true;
         ret->pty = g_strdup(path);
     }
@@ -504,10 +509,10 @@ Chardev *qemu_chr_new_from_opts(QemuOpts *opts, Error **errp)
     return backend ? qemu_chardev_new(id, backend, errp) : NULL;
 }
 
-bool qemu_chardev_cmdline(const char *optarg, Error **errp)
+Chardev *qemu_chardev_cmdline(const char *optarg, Error **errp)
 {
     QemuOpts *opts;
-    bool ok;
+    Chardev *chr;
 
     if (is_help_option(optarg)) {
         print_backends();
@@ -519,9 +524,9 @@ bool qemu_chardev_cmdline(const char *optarg, Error **errp)
     }
     opts = qemu_opts_parse(&qemu_chardev_opts, optarg, true, errp);
     if (!opts) {
-        return false;
+        return NULL;
     }
-    ok = qemu_chr_new_from_opts(opts, errp) != NULL;
+    chr = qemu_chr_new_from_opts(opts, errp);
     qemu_opts_del(opts);
-    return ok;
+    return chr;
 }

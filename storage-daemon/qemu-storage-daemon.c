@@ -149,7 +149,7 @@ static bool process_option(int c, const char *arg, Error **errp)
     case OPTION_BLOCKDEV:
         return add_blockdev(arg, errp);
     case OPTION_CHARDEV:
-        return qemu_chardev_cmdline(arg, errp);
+        return qemu_chardev_cmdline(arg, errp) != NULL;
     case OPTION_MONITOR:
         return add_monitor(arg, errp);
     case OPTION_OBJECT:

@@ -1,0 +1,181 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * Commands for people that are not about disks.
+ */
+#include "qemu/osdep.h"
+#include "chardev/char.h"
+#include "monitor/hmp.h"
+#include "qapi/error.h"
+#include "qapi/qapi-commands-char.h"
+#include "qapi/qapi-commands-control.h"
+#include "qapi/qapi-commands-machine.h"
+#include "qapi/qapi-commands-misc.h"
+#include "qapi/qapi-commands-run-state.h"
+#include "qemu/option.h"
+#include "qom/object_interfaces.h"
+#include "sysemu/sysemu.h"
+
+/* ---- What the machine does ---- */
+
+static void hmp_quit(Monitor *mon, const QDict *qdict)
+{
+    monitor_suspend(mon);
+    qmp_quit(NULL);
+}
+
+static void hmp_stop(Monitor *mon, const QDict *qdict)
+{
+    qmp_stop(NULL);
+}
+
+static void hmp_cont(Monitor *mon, const QDict *qdict)
+{
+    Error *err = NULL;
+
+    qmp_cont(&err);
+    hmp_handle_error(mon, err);
+}
+
+static void hmp_system_reset(Monitor *mon, const QDict *qdict)
+{
+    qmp_system_reset(NULL);
+}
+
+/* ---- Objects and character devices ---- */
+
+static void hmp_object_add(Monitor *mon, const QDict *qdict)
+{
+    Error *err = NULL;
+
+    user_creatable_add_from_str(qdict_get_str(qdict, "object"), &err);
+    hmp_handle_error(mon, err);
+}
+
+static void hmp_object_del(Monitor *mon, const QDict *qdict)
+{
+    Error *err = NULL;
+
+    user_creatable_del(qdict_get_str(qdict, "id"), &err);
+    hmp_handle_error(mon, err);
+}
+
+static void hmp_chardev_add(Monitor *mon, const QDict *qdict)
+{
+    const char *args = qdict_get_str(qdict, "args");
+    Error *err = NULL;
+    QemuOpts *opts = qemu_opts_parse(&qemu_chardev_opts, args, true, &err);
+
+    if (opts) {
+        qemu_chr_new_from_opts(opts, &err);
+        qemu_opts_del(opts);
+    }
+    hmp_handle_error(mon, err);
+}
+
+static void hmp_chardev_remove(Monitor *mon, const QDict *qdict)
+{
+    Error *err = NULL;
+
+    qmp_chardev_remove(qdict_get_str(qdict, "id"), &err);
+    hmp_handle_error(mon, err);
+}
+
+/* ---- info ---- */
+
+static void hmp_info_version(Monitor *mon, const QDict *qdict)
+{
+    VersionInfo *info = qmp_query_version(NULL);
+
+    monitor_printf(mon, "%" PRId64 ".%" PRId64 ".%" PRId64 "%s\n",
+                   info->qemu->major, info->qemu->minor, info->qemu->micro,
+                   info->package);
+    qapi_free_VersionInfo(info);
+}
+
+static void hmp_info_name(Monitor *mon, const QDict *qdict)
+{
+    if (qemu_name) {
+        monitor_printf(mon, "%s\n", qemu_name);
+    }
+}
+
+static void hmp_info_uuid(Monitor *mon, const QDict *qdict)
+{
+    monitor_printf(mon, "%s\n", qemu_uuid_text);
+}
+
+static void hmp_info_status(Monitor *mon, const QDict *qdict)
+{
+    StatusInfo *info = qmp_query_status(NULL);
+
+    monitor_printf(mon, "VM status: %s",
+                   info->running ? "running" : "paused");
+    if (!info->running && info->status != RUN_STATE_PAUSED) {
+        monitor_printf(mon, " (%s)", RunState_str(info->status));
+    }
+    monitor_printf(mon, "\n");
+    qapi_free_StatusInfo(info);
+}
+
+static void hmp_info_chardev(Monitor *mon, const QDict *qdict)
+{
+    ChardevInfoList *list = qmp_query_chardev(NULL);
+
+    for (ChardevInfoList *e = list; e; e = e->next) {
+        monitor_printf(mon, "%s: filename=%s\n", e->value->label,
+                       e->value->filename);
+    }
+    qapi_free_ChardevInfoList(list);
+}
+
+static void hmp_info_iothreads(Monitor *mon, const QDict *qdict)
+{
+    IOThreadInfoList *list = qmp_query_iothreads(NULL);
+
+    for (IOThreadInfoList *e = list; e; e = e->next) {
+        IOThreadInfo *info = e->value;
+
+        monitor_printf(mon, "%s:\n", info->id);
+        monitor_printf(mon, "  thread_id=%" PRId64 "\n", info->thread_id);
+        monitor_printf(mon, "  poll-max-ns=%" PRId64 "\n",
+                       info->poll_max_ns);
+        monitor_printf(mon, "  poll-grow=%" PRId64 "\n", info->poll_grow);
+        monitor_printf(mon, "  poll-shrink=%" PRId64 "\n",
+                       info->poll_shrink);
+        monitor_printf(mon, "  aio-max-batch=%" PRId64 "\n",
+                       info->aio_max_batch);
+    }
+    qapi_free_IOThreadInfoList(list);
+}
+
+static const HMPCommand commands[] = {
+    { "quit|q", "", "", "quit the emulator", hmp_quit },
+    { "stop|s", "", "", "stop the machine", hmp_stop },
+    { "cont|c", "", "", "let the machine run", hmp_cont },
+    { "system_reset", "", "", "reset the machine", hmp_system_reset },
+    { "object_add", "object:S", "TYPE,id=ID[,PROPERTY=VALUE...]",
+      "make an object", hmp_object_add },
+    { "object_del", "id:s", "ID", "remove an object", hmp_object_del },
+    { "chardev-add", "args:s", "BACKEND,id=ID[,OPTION=VALUE...]",
+      "make a character device", hmp_chardev_add },
+    { "chardev-remove", "id:s", "ID", "remove a character device",
+      hmp_chardev_remove },
+    { 0 },
+};
+
+static const HMPCommand info_commands[] = {
+    { "version", "", "", "show the version", hmp_info_version },
+    { "name", "", "", "show the name of the machine", hmp_info_name },
+    { "uuid", "", "", "show the identifier of the machine", hmp_info_uuid },
+    { "status", "", "", "show whether the machine runs", hmp_info_status },
+    { "chardev", "", "", "show the character devices", hmp_info_chardev },
+    { "iothreads", "", "", "show the iothreads", hmp_info_iothreads },
+    { 0 },
+};
+
+void hmp_system_init(void)
+{
+    hmp_register_commands(commands);
+    hmp_register_info_commands(info_commands);
+}
