@@ -452,8 +452,9 @@ static void test_find_backing_image(void)
 
 static void test_relative_needs_folder(void)
 {
-    BlockDriverState *bs = bdrv_open("json:{'driver':'null-co'}", NULL, NULL,
-                                     0, &error_abort);
+    BlockDriverState *bs = bdrv_open("json:{'driver':'null-co', "
+                                     "'size':65536}", NULL, NULL, 0,
+                                     &error_abort);
     Error *err = NULL;
 
     bdrv_set_string(&bs->backing_file, "base");
