@@ -152,21 +152,34 @@ static void test_reopen_window(void)
     test_remove_file(path);
 }
 
+/* A format that is recognised by its first bytes */
+#define OTHER_MAGIC "another format"
+
+static int other_probe(const uint8_t *buf, int buf_size, const char *filename)
+{
+    return memcmp(buf, OTHER_MAGIC, strlen(OTHER_MAGIC)) ? 0 : 100;
+}
+
+static BlockDriver other_format = {
+    .format_name    = "test-other",
+    .is_format      = true,
+    .bdrv_probe     = other_probe,
+};
+
 /* A raw disk whose format was guessed can't be turned into another one. */
 static void test_probed_guard(void)
 {
     char *path = test_new_file(FILE_SIZE);
-    static const char qcow2_magic[] = { 'Q', 'F', 'I', (char)0xfb,
-                                        0, 0, 0, 3 };
     uint8_t sector[1024] = { 0 };
     BlockBackend *blk = blk_new_open(path, NULL, NULL, BDRV_O_RDWR,
                                      &error_abort);
 
     g_assert_cmpstr(bdrv_get_format_name(blk_bs(blk)), ==, "raw");
     g_assert_true(blk_bs(blk)->probed);
-    memcpy(sector, qcow2_magic, sizeof(qcow2_magic));
+    memcpy(sector, OTHER_MAGIC, strlen(OTHER_MAGIC));
     g_assert_cmpint(blk_pwrite(blk, 0, 1024, sector, 0), ==, -EPERM);
-    g_assert_cmpint(blk_pwrite(blk, 0, 8, sector, 0), ==, -EPERM);
+    g_assert_cmpint(blk_pwrite(blk, 0, strlen(OTHER_MAGIC), sector, 0), ==,
+                    -EPERM);
     test_check(blk, 0, 4096, 0);
     /* Elsewhere, or with other contents, it is data like any other. */
     g_assert_cmpint(blk_pwrite(blk, 512, 1024, sector, 0), ==, 0);
@@ -220,6 +233,7 @@ static void test_measure(void)
 int main(int argc, char **argv)
 {
     driver_test_init(&argc, &argv);
+    bdrv_register(&other_format);
     g_test_add_func("/raw/passthrough", test_passthrough);
     g_test_add_func("/raw/window/maps", test_window_maps);
     g_test_add_func("/raw/window/status", test_window_status);
