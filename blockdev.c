@@ -6,6 +6,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
+#include "block/write-threshold.h"
 #include "sysemu/block-backend.h"
 #include "sysemu/blockdev.h"
 #include "sysemu/iothread.h"
@@ -286,6 +287,22 @@ void qmp_x_blockdev_set_iothread(const char *node_name, StrOrNull *iothread,
     aio_context_acquire(old_ctx);
     bdrv_try_change_aio_context(bs, new_ctx, NULL, errp);
     aio_context_release(old_ctx);
+}
+
+void qmp_block_set_write_threshold(const char *node_name,
+                                   uint64_t threshold_bytes, Error **errp)
+{
+    BlockDriverState *bs = bdrv_find_node(node_name);
+    AioContext *ctx;
+
+    if (!bs) {
+        error_setg(errp, "Device '%s' not found", node_name);
+        return;
+    }
+    ctx = bdrv_get_aio_context(bs);
+    aio_context_acquire(ctx);
+    bdrv_write_threshold_set(bs, threshold_bytes);
+    aio_context_release(ctx);
 }
 
 XDbgBlockGraph *qmp_x_debug_query_block_graph(Error **errp)

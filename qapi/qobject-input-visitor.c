@@ -4,10 +4,13 @@
  * From QObjects to C, with types checked.
  *
  * Two flavours: strict, where scalars have their JSON type, and keyval, where
- * all scalars are strings.  Error messages name the whole path of the value.
+ * all scalars are strings.
  *
- * Invariant: the stack has an entry for each dict or list that is being
- * visited; that of a dict knows which of its keys were not visited yet.
+ * Invariants:
+ * 1. levels holds the dicts and lists that are being visited, from the root
+ *    inwards; the visitor's reference to the root keeps all of them.
+ * 2. A level's taken has each key that was visited once; the keys are the
+ *    dict's own.
  */
 #include "qemu/osdep.h"
 #include "qapi/qobject-input-visitor.h"
@@ -24,196 +27,197 @@
 #include "qemu/cutils.h"
 #include "qemu/option.h"
 
-typedef struct StackEntry {
-    const char *name;           /* in the one around it */
-    QObject *obj;
-    void *qapi;                 /* for checks */
-    GHashTable *unvisited;      /* dicts: keys */
-    const QListEntry *entry;    /* lists: the next one */
-    unsigned index;             /* lists: of the one before; -1 at first */
-    QSLIST_ENTRY(StackEntry) node;
-} StackEntry;
+typedef struct InputLevel {
+    const char *name;           /* of the whole in its parent, if a dict */
+    QDict *dict;                /* one of these two */
+    QList *list;
+    GPtrArray *taken;           /* dict: keys */
+    const QListEntry *next;     /* list: to be visited next */
+    int64_t index;              /* list: of the last one; -1 at first */
+} InputLevel;
 
-typedef struct QObjectInputVisitor {
+typedef struct InputVisitor {
     Visitor visitor;
+    /* Immutable after creation */
     QObject *root;
     bool keyval;
-    QSLIST_HEAD(, StackEntry) stack;
-    GString *errname;           /* of the last message */
-} QObjectInputVisitor;
+    /* Where we are */
+    GArray *levels;
+} InputVisitor;
 
-static QObjectInputVisitor *to_qiv(Visitor *v)
+static InputVisitor *input_visitor(Visitor *v)
 {
-    return container_of(v, QObjectInputVisitor, visitor);
+    return container_of(v, InputVisitor, visitor);
 }
 
-/* ---- Paths ---- */
-
-/* The whole name of member @name of the entry @skip levels up. */
-static const char *full_name_up(QObjectInputVisitor *qiv, const char *name,
-                                int skip)
+static InputLevel *innermost(InputVisitor *iv)
 {
-    StackEntry *e;
-    char buf[32];
-
-    if (!qiv->errname) {
-        qiv->errname = g_string_new("");
-    }
-    g_string_truncate(qiv->errname, 0);
-    QSLIST_FOREACH(e, &qiv->stack, node) {
-        if (skip) {
-            skip--;
-        } else if (qobject_type(e->obj) == QTYPE_QDICT) {
-            g_string_prepend(qiv->errname, name ? name : "<anonymous>");
-            g_string_prepend_c(qiv->errname, '.');
-        } else {
-            snprintf(buf, sizeof(buf), qiv->keyval ? ".%u" : "[%u]",
-                     e->index);
-            g_string_prepend(qiv->errname, buf);
-        }
-        name = e->name;
-    }
-    if (name) {
-        g_string_prepend(qiv->errname, name);
-    } else if (qiv->errname->str[0] == '.') {
-        g_string_erase(qiv->errname, 0, 1);
-    } else if (!qiv->errname->len) {
-        return "<anonymous>";
-    }
-    return qiv->errname->str;
+    return iv->levels->len
+           ? &g_array_index(iv->levels, InputLevel, iv->levels->len - 1)
+           : NULL;
 }
 
-static const char *full_name(QObjectInputVisitor *qiv, const char *name)
+/* ---- Names for messages ---- */
+
+/* Behind @path comes what is called @name within @level. */
+static void add_to_path(InputVisitor *iv, GString *path,
+                        const InputLevel *level, const char *name)
 {
-    return full_name_up(qiv, name, 0);
+    if (level && level->list) {
+        g_string_append_printf(path, iv->keyval ? ".%" PRId64
+                                                : "[%" PRId64 "]",
+                               level->index);
+    } else if (name) {
+        g_string_append_printf(path, "%s%s", path->len ? "." : "", name);
+    }
+}
+
+/* All of the way to the value that is called @name where we are; g_free(). */
+static char *path_to(InputVisitor *iv, const char *name)
+{
+    GString *path = g_string_new(NULL);
+    const InputLevel *around = NULL;
+    unsigned i;
+
+    for (i = 0; i < iv->levels->len; i++) {
+        const InputLevel *level = &g_array_index(iv->levels, InputLevel, i);
+
+        add_to_path(iv, path, around, level->name);
+        around = level;
+    }
+    add_to_path(iv, path, around, name);
+    if (!path->len) {
+        g_string_append(path, "<anonymous>");
+    }
+    return g_string_free(path, FALSE);
+}
+
+/* The functions below return false, for the caller's convenience. */
+
+static bool wrong_type(InputVisitor *iv, const char *name,
+                       const char *expected, Error **errp)
+{
+    g_autofree char *path = path_to(iv, name);
+
+    error_setg(errp, QERR_INVALID_PARAMETER_TYPE, path, expected);
+    return false;
+}
+
+static bool wrong_value(InputVisitor *iv, const char *name,
+                        const char *expected, Error **errp)
+{
+    g_autofree char *path = path_to(iv, name);
+
+    error_setg(errp, QERR_INVALID_PARAMETER_VALUE, path, expected);
+    return false;
 }
 
 /* ---- Finding values ---- */
 
-/* The value for @name, NULL if there is none; @consume: it is visited. */
-static QObject *try_get(QObjectInputVisitor *qiv, const char *name,
-                        bool consume)
+/* The value that is called @name where we are, or NULL. */
+static QObject *look(InputVisitor *iv, const char *name)
 {
-    StackEntry *top = QSLIST_FIRST(&qiv->stack);
-    QObject *ret;
+    InputLevel *level = innermost(iv);
 
-    if (!top) {
-        assert(qiv->root);
-        return qiv->root;
+    if (!level) {
+        return iv->root;
     }
-    if (qobject_type(top->obj) == QTYPE_QDICT) {
-        assert(name);
-        ret = qdict_get(qobject_to(QDict, top->obj), name);
-        if (ret && consume && top->unvisited) {
-            g_hash_table_remove(top->unvisited, name);
-        }
-        return ret;
+    if (level->dict) {
+        return qdict_get(level->dict, name);
     }
-    assert(!name);
-    ret = top->entry ? qlist_entry_obj(top->entry) : NULL;
-    if (consume && top->entry) {
-        top->entry = qlist_next(top->entry);
-        top->index++;
-    }
-    return ret;
+    return level->next ? qlist_entry_obj(level->next) : NULL;
 }
 
-static QObject *get(QObjectInputVisitor *qiv, const char *name, bool consume,
-                    Error **errp)
+static void mark_taken(InputLevel *level, const char *name)
 {
-    QObject *obj = try_get(qiv, name, consume);
+    const char *key = qdict_get_key(level->dict, name);
 
-    if (!obj) {
-        error_setg(errp, QERR_MISSING_PARAMETER, full_name(qiv, name));
+    if (!g_ptr_array_find(level->taken, key, NULL)) {
+        g_ptr_array_add(level->taken, (void *)key);
     }
-    return obj;
 }
 
-static bool wrong_type(QObjectInputVisitor *qiv, const char *name,
-                       const char *expected, Error **errp)
+/* The same, counted as visited; NULL with @errp. */
+static QObject *take(InputVisitor *iv, const char *name, Error **errp)
 {
-    error_setg(errp, QERR_INVALID_PARAMETER_TYPE, full_name(qiv, name),
-               expected);
-    return false;
-}
+    InputLevel *level = innermost(iv);
+    QObject *value = look(iv, name);
 
-/* A scalar of the keyval flavour. */
-static const char *get_keyval(QObjectInputVisitor *qiv, const char *name,
-                              const char *expected, Error **errp)
-{
-    QObject *obj = get(qiv, name, true, errp);
+    if (level && level->list) {
+        level->index++;
+    }
+    if (!value) {
+        g_autofree char *path = path_to(iv, name);
 
-    if (!obj) {
+        error_setg(errp, QERR_MISSING_PARAMETER, path);
         return NULL;
     }
-    if (qobject_type(obj) != QTYPE_QSTRING) {
-        if (qobject_type(obj) == QTYPE_QDICT ||
-            qobject_type(obj) == QTYPE_QLIST) {
-            error_setg(errp, "Parameters '%s.*' are unexpected",
-                       full_name(qiv, name));
-        } else {
-            wrong_type(qiv, name, expected, errp);
-        }
-        return NULL;
+    if (level && level->dict) {
+        mark_taken(level, name);
+    } else if (level) {
+        level->next = qlist_next(level->next);
     }
-    return qstring_get_str(qobject_to(QString, obj));
+    return value;
 }
 
-/* ---- Dicts and lists ---- */
-
-static StackEntry *push(QObjectInputVisitor *qiv, const char *name,
-                        QObject *obj, void *qapi)
+/* Likewise, if it is a @type; else NULL with @errp, which calls the type
+ * @expected. */
+static QObject *take_type(InputVisitor *iv, const char *name, QType type,
+                          const char *expected, Error **errp)
 {
-    StackEntry *e = g_new0(StackEntry, 1);
-    QDict *dict = qobject_to(QDict, obj);
-    QList *list = qobject_to(QList, obj);
-    const QDictEntry *de;
+    QObject *value = take(iv, name, errp);
 
-    e->name = name;
-    e->obj = obj;
-    e->qapi = qapi;
-    if (dict) {
-        e->unvisited = g_hash_table_new(g_str_hash, g_str_equal);
-        for (de = qdict_first(dict); de; de = qdict_next(dict, de)) {
-            g_hash_table_add(e->unvisited, de->key);
-        }
+    if (value && qobject_type(value) != type) {
+        wrong_type(iv, name, expected, errp);
+        return NULL;
+    }
+    return value;
+}
+
+/* ---- Structs and lists ---- */
+
+static void enter(InputVisitor *iv, const char *name, QObject *whole)
+{
+    InputLevel level = {
+        .name = name,
+        .dict = qobject_to(QDict, whole),
+        .list = qobject_to(QList, whole),
+        .index = -1,
+    };
+
+    if (level.dict) {
+        level.taken = g_ptr_array_new();
     } else {
-        e->entry = qlist_first(list);
-        e->index = -1;
+        level.next = qlist_first(level.list);
     }
-    QSLIST_INSERT_HEAD(&qiv->stack, e, node);
-    return e;
+    g_array_append_val(iv->levels, level);
 }
 
-static void input_pop(Visitor *v, void **obj)
+static void leave(InputVisitor *iv)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    StackEntry *e = QSLIST_FIRST(&qiv->stack);
+    InputLevel *level = innermost(iv);
 
-    assert(e && e->qapi == obj);
-    QSLIST_REMOVE_HEAD(&qiv->stack, node);
-    if (e->unvisited) {
-        g_hash_table_unref(e->unvisited);
+    if (level->taken) {
+        g_ptr_array_unref(level->taken);
     }
-    g_free(e);
+    g_array_set_size(iv->levels, iv->levels->len - 1);
+}
+
+static void input_end(Visitor *v, void **obj)
+{
+    leave(input_visitor(v));
 }
 
 static bool input_start_struct(Visitor *v, const char *name, void **obj,
                                size_t size, Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    QObject *qobj = get(qiv, name, true, errp);
+    InputVisitor *iv = input_visitor(v);
+    QObject *dict = take_type(iv, name, QTYPE_QDICT, "object", errp);
 
-    if (obj) {
-        *obj = NULL;
-    }
-    if (!qobj) {
+    if (!dict) {
         return false;
     }
-    if (qobject_type(qobj) != QTYPE_QDICT) {
-        return wrong_type(qiv, name, "object", errp);
-    }
-    push(qiv, name, qobj, obj);
+    enter(iv, name, dict);
     if (obj) {
         *obj = g_malloc0(size);
     }
@@ -222,40 +226,34 @@ static bool input_start_struct(Visitor *v, const char *name, void **obj,
 
 static bool input_check_struct(Visitor *v, Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    StackEntry *e = QSLIST_FIRST(&qiv->stack);
-    const QDictEntry *de;
-    QDict *dict = qobject_to(QDict, e->obj);
+    InputVisitor *iv = input_visitor(v);
+    InputLevel *level = innermost(iv);
+    const QDictEntry *e = qdict_first(level->dict);
+    g_autofree char *path = NULL;
 
-    for (de = qdict_first(dict); de; de = qdict_next(dict, de)) {
-        if (g_hash_table_contains(e->unvisited, de->key)) {
-            error_setg(errp, "Parameter '%s' is unexpected",
-                       full_name(qiv, de->key));
-            return false;
-        }
+    if (level->taken->len == qdict_size(level->dict)) {
+        return true;
     }
-    return true;
+    while (g_ptr_array_find(level->taken, qdict_entry_key(e), NULL)) {
+        e = qdict_next(level->dict, e);
+    }
+    path = path_to(iv, qdict_entry_key(e));
+    error_setg(errp, "Parameter '%s' is unexpected", path);
+    return false;
 }
 
 static bool input_start_list(Visitor *v, const char *name, GenericList **list,
                              size_t size, Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    QObject *qobj = get(qiv, name, true, errp);
-    StackEntry *e;
+    InputVisitor *iv = input_visitor(v);
+    QObject *qlist = take_type(iv, name, QTYPE_QLIST, "array", errp);
 
-    if (list) {
-        *list = NULL;
-    }
-    if (!qobj) {
+    if (!qlist) {
         return false;
     }
-    if (qobject_type(qobj) != QTYPE_QLIST) {
-        return wrong_type(qiv, name, "array", errp);
-    }
-    e = push(qiv, name, qobj, list);
-    if (list && e->entry) {
-        *list = g_malloc0(size);
+    enter(iv, name, qlist);
+    if (list) {
+        *list = innermost(iv)->next ? g_malloc0(size) : NULL;
     }
     return true;
 }
@@ -263,358 +261,306 @@ static bool input_start_list(Visitor *v, const char *name, GenericList **list,
 static GenericList *input_next_list(Visitor *v, GenericList *tail,
                                     size_t size)
 {
-    StackEntry *e = QSLIST_FIRST(&to_qiv(v)->stack);
-
-    if (!e->entry) {
-        return NULL;
+    if (innermost(input_visitor(v))->next) {
+        tail->next = g_malloc0(size);
     }
-    tail->next = g_malloc0(size);
     return tail->next;
 }
 
 static bool input_check_list(Visitor *v, Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    StackEntry *e = QSLIST_FIRST(&qiv->stack);
+    InputVisitor *iv = input_visitor(v);
+    InputLevel *level = innermost(iv);
+    g_autofree char *path = NULL;
 
-    if (e->entry) {
-        error_setg(errp, "Only %u list elements expected in %s",
-                   e->index + 1, full_name_up(qiv, NULL, 1));
-        return false;
+    if (!level->next) {
+        return true;
     }
-    return true;
+    level->index++;
+    path = path_to(iv, NULL);
+    error_setg(errp, "Parameter '%s' is unexpected", path);
+    return false;
 }
 
 static bool input_start_alternate(Visitor *v, const char *name,
                                   GenericAlternate **obj, size_t size,
                                   Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    QObject *qobj = get(qiv, name, false, errp);
+    InputVisitor *iv = input_visitor(v);
+    QObject *value = look(iv, name);
 
-    if (!qobj) {
-        *obj = NULL;
+    if (!value) {
+        take(iv, name, errp);
         return false;
     }
     *obj = g_malloc0(size);
-    (*obj)->type = qobject_type(qobj);
+    (*obj)->type = qobject_type(value);
     return true;
 }
 
 static void input_optional(Visitor *v, const char *name, bool *present)
 {
-    *present = try_get(to_qiv(v), name, false) != NULL;
+    *present = look(input_visitor(v), name) != NULL;
 }
 
-/* ---- Scalars with types ---- */
+/* ---- Scalars of the strict flavour ---- */
 
-static bool input_int64(Visitor *v, const char *name, int64_t *obj,
+static bool strict_int64(Visitor *v, const char *name, int64_t *obj,
+                         Error **errp)
+{
+    InputVisitor *iv = input_visitor(v);
+    QObject *value = take_type(iv, name, QTYPE_QNUM, "integer", errp);
+
+    if (!value) {
+        return false;
+    }
+    return qnum_get_try_int(qobject_to(QNum, value), obj) ||
+           wrong_type(iv, name, "integer", errp);
+}
+
+static bool strict_uint64(Visitor *v, const char *name, uint64_t *obj,
+                          Error **errp)
+{
+    InputVisitor *iv = input_visitor(v);
+    QNum *num = NULL;
+    QObject *value = take(iv, name, errp);
+    int64_t negative;
+
+    if (!value) {
+        return false;
+    }
+    num = qobject_to(QNum, value);
+    if (num && qnum_get_try_uint(num, obj)) {
+        return true;
+    }
+    /* Clients may say -1 where they mean the largest number. */
+    if (num && qnum_get_try_int(num, &negative)) {
+        *obj = negative;
+        return true;
+    }
+    return wrong_value(iv, name, "uint64", errp);
+}
+
+static bool strict_bool(Visitor *v, const char *name, bool *obj, Error **errp)
+{
+    QObject *value = take_type(input_visitor(v), name, QTYPE_QBOOL,
+                               "boolean", errp);
+
+    if (value) {
+        *obj = qbool_get_bool(qobject_to(QBool, value));
+    }
+    return value != NULL;
+}
+
+static bool strict_str(Visitor *v, const char *name, char **obj, Error **errp)
+{
+    QObject *value = take_type(input_visitor(v), name, QTYPE_QSTRING,
+                               "string", errp);
+
+    *obj = value ? g_strdup(qstring_get_str(qobject_to(QString, value)))
+                 : NULL;
+    return value != NULL;
+}
+
+static bool strict_number(Visitor *v, const char *name, double *obj,
+                          Error **errp)
+{
+    QObject *value = take_type(input_visitor(v), name, QTYPE_QNUM, "number",
+                               errp);
+
+    if (value) {
+        *obj = qnum_get_double(qobject_to(QNum, value));
+    }
+    return value != NULL;
+}
+
+static bool strict_null(Visitor *v, const char *name, QNull **obj,
                         Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    QObject *qobj = get(qiv, name, true, errp);
-    QNum *qnum = qobject_to(QNum, qobj);
+    QObject *value = take_type(input_visitor(v), name, QTYPE_QNULL, "null",
+                               errp);
 
-    if (!qobj) {
-        return false;
-    }
-    if (!qnum || !qnum_get_try_int(qnum, obj)) {
-        return wrong_type(qiv, name, "integer", errp);
-    }
-    return true;
-}
-
-static bool input_uint64(Visitor *v, const char *name, uint64_t *obj,
-                         Error **errp)
-{
-    QObjectInputVisitor *qiv = to_qiv(v);
-    QObject *qobj = get(qiv, name, true, errp);
-    QNum *qnum = qobject_to(QNum, qobj);
-    int64_t val;
-
-    if (!qobj) {
-        return false;
-    }
-    if (qnum && qnum_get_try_uint(qnum, obj)) {
-        return true;
-    }
-    /* Negative numbers have always been accepted. */
-    if (qnum && qnum_get_try_int(qnum, &val)) {
-        *obj = val;
-        return true;
-    }
-    return wrong_type(qiv, name, "uint64", errp);
-}
-
-static bool input_bool(Visitor *v, const char *name, bool *obj, Error **errp)
-{
-    QObjectInputVisitor *qiv = to_qiv(v);
-    QObject *qobj = get(qiv, name, true, errp);
-    QBool *qbool = qobject_to(QBool, qobj);
-
-    if (!qobj) {
-        return false;
-    }
-    if (!qbool) {
-        return wrong_type(qiv, name, "boolean", errp);
-    }
-    *obj = qbool_get_bool(qbool);
-    return true;
-}
-
-static bool input_str(Visitor *v, const char *name, char **obj, Error **errp)
-{
-    QObjectInputVisitor *qiv = to_qiv(v);
-    QObject *qobj = get(qiv, name, true, errp);
-    QString *qstr = qobject_to(QString, qobj);
-
-    *obj = NULL;
-    if (!qobj) {
-        return false;
-    }
-    if (!qstr) {
-        return wrong_type(qiv, name, "string", errp);
-    }
-    *obj = g_strdup(qstring_get_str(qstr));
-    return true;
-}
-
-static bool input_number(Visitor *v, const char *name, double *obj,
-                         Error **errp)
-{
-    QObjectInputVisitor *qiv = to_qiv(v);
-    QObject *qobj = get(qiv, name, true, errp);
-    QNum *qnum = qobject_to(QNum, qobj);
-
-    if (!qobj) {
-        return false;
-    }
-    if (!qnum) {
-        return wrong_type(qiv, name, "number", errp);
-    }
-    *obj = qnum_get_double(qnum);
-    return true;
+    *obj = value ? qnull() : NULL;
+    return value != NULL;
 }
 
 static bool input_any(Visitor *v, const char *name, QObject **obj,
                       Error **errp)
 {
-    QObject *qobj = get(to_qiv(v), name, true, errp);
-
-    *obj = qobject_ref(qobj);
-    return qobj != NULL;
+    *obj = qobject_ref(take(input_visitor(v), name, errp));
+    return *obj != NULL;
 }
 
-static bool input_null(Visitor *v, const char *name, QNull **obj,
-                       Error **errp)
+/* ---- Scalars of the keyval flavour ---- */
+
+/* The text of the scalar @name; NULL with @errp. */
+static const char *take_text(InputVisitor *iv, const char *name,
+                             const char *expected, Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    QObject *qobj = get(qiv, name, true, errp);
+    QObject *value = take(iv, name, errp);
+    QString *text = qobject_to(QString, value);
 
-    *obj = NULL;
-    if (!qobj) {
-        return false;
+    if (value && !text) {
+        g_autofree char *path = path_to(iv, name);
+
+        if (qobject_type(value) == QTYPE_QDICT ||
+            qobject_type(value) == QTYPE_QLIST) {
+            error_setg(errp, "Parameters '%s.*' are unexpected", path);
+        } else {
+            wrong_type(iv, name, expected, errp);
+        }
     }
-    if (qobject_type(qobj) != QTYPE_QNULL) {
-        return wrong_type(qiv, name, "null", errp);
-    }
-    *obj = qnull();
-    return true;
+    return text ? qstring_get_str(text) : NULL;
 }
-
-/* ---- Scalars as strings ---- */
 
 static bool keyval_int64(Visitor *v, const char *name, int64_t *obj,
                          Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    const char *str = get_keyval(qiv, name, "number", errp);
+    InputVisitor *iv = input_visitor(v);
+    const char *text = take_text(iv, name, "integer", errp);
 
-    if (!str) {
-        return false;
-    }
-    if (qemu_strtoi64(str, NULL, 0, obj) < 0) {
-        error_setg(errp, QERR_INVALID_PARAMETER_VALUE, full_name(qiv, name),
-                   "integer");
-        return false;
-    }
-    return true;
+    return text && (qemu_strtoi64(text, NULL, 0, obj) == 0 ||
+                    wrong_value(iv, name, "integer", errp));
 }
 
 static bool keyval_uint64(Visitor *v, const char *name, uint64_t *obj,
                           Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    const char *str = get_keyval(qiv, name, "number", errp);
+    InputVisitor *iv = input_visitor(v);
+    const char *text = take_text(iv, name, "integer", errp);
 
-    if (!str) {
-        return false;
-    }
-    if (qemu_strtou64(str, NULL, 0, obj) < 0) {
-        error_setg(errp, QERR_INVALID_PARAMETER_VALUE, full_name(qiv, name),
-                   "integer");
-        return false;
-    }
-    return true;
+    return text && (qemu_strtou64(text, NULL, 0, obj) == 0 ||
+                    wrong_value(iv, name, "integer", errp));
 }
 
 static bool keyval_size(Visitor *v, const char *name, uint64_t *obj,
                         Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    const char *str = get_keyval(qiv, name, "size", errp);
+    InputVisitor *iv = input_visitor(v);
+    const char *text = take_text(iv, name, "size", errp);
 
-    if (!str) {
-        return false;
-    }
-    if (qemu_strtosz(str, NULL, obj) < 0) {
-        error_setg(errp, QERR_INVALID_PARAMETER_VALUE, full_name(qiv, name),
-                   "size");
-        return false;
-    }
-    return true;
+    return text && (qemu_strtosz(text, NULL, obj) == 0 ||
+                    wrong_value(iv, name, "size", errp));
 }
 
 static bool keyval_bool(Visitor *v, const char *name, bool *obj, Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    const char *str = get_keyval(qiv, name, "boolean", errp);
+    InputVisitor *iv = input_visitor(v);
+    const char *text = take_text(iv, name, "boolean", errp);
+    g_autofree char *path = NULL;
 
-    return str && qapi_bool_parse(full_name(qiv, name), str, obj, errp);
+    if (!text) {
+        return false;
+    }
+    path = path_to(iv, name);
+    return qapi_bool_parse(path, text, obj, errp);
 }
 
 static bool keyval_str(Visitor *v, const char *name, char **obj, Error **errp)
 {
-    *obj = g_strdup(get_keyval(to_qiv(v), name, "string", errp));
+    *obj = g_strdup(take_text(input_visitor(v), name, "string", errp));
     return *obj != NULL;
 }
 
 static bool keyval_number(Visitor *v, const char *name, double *obj,
                           Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    const char *str = get_keyval(qiv, name, "number", errp);
+    InputVisitor *iv = input_visitor(v);
+    const char *text = take_text(iv, name, "number", errp);
 
-    if (!str) {
-        return false;
-    }
-    if (qemu_strtod_finite(str, NULL, obj) < 0) {
-        return wrong_type(qiv, name, "number", errp);
-    }
-    return true;
+    return text && (qemu_strtod_finite(text, NULL, obj) == 0 ||
+                    wrong_type(iv, name, "number", errp));
 }
 
-/* ---- Both ---- */
-
-static bool input_enum(Visitor *v, const char *name, int *obj,
-                       const QEnumLookup *lookup, Error **errp)
+/* The only text that means null is none. */
+static bool keyval_null(Visitor *v, const char *name, QNull **obj,
+                        Error **errp)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
-    g_autofree char *str = NULL;
-    int value;
+    InputVisitor *iv = input_visitor(v);
+    const char *text = take_text(iv, name, "null", errp);
 
-    if (!(qiv->keyval ? keyval_str : input_str)(v, name, &str, errp)) {
-        return false;
-    }
-    value = qapi_enum_parse(lookup, str, -1, NULL);
-    if (value < 0) {
-        error_setg(errp, "Parameter '%s' does not accept value '%s'",
-                   full_name(qiv, name), str);
-        return false;
-    }
-    *obj = value;
-    return true;
+    *obj = text && !*text ? qnull() : NULL;
+    return *obj || (text && wrong_type(iv, name, "null", errp));
 }
+
+/* ---- The visitors ---- */
 
 static void input_free(Visitor *v)
 {
-    QObjectInputVisitor *qiv = to_qiv(v);
+    InputVisitor *iv = input_visitor(v);
 
-    while (!QSLIST_EMPTY(&qiv->stack)) {
-        input_pop(v, QSLIST_FIRST(&qiv->stack)->qapi);
+    while (iv->levels->len) {
+        leave(iv);
     }
-    qobject_unref(qiv->root);
-    if (qiv->errname) {
-        g_string_free(qiv->errname, TRUE);
-    }
-    g_free(qiv);
+    g_array_unref(iv->levels);
+    qobject_unref(iv->root);
+    g_free(iv);
 }
 
-#define INPUT_COMMON                                    \
+#define BOTH_FLAVOURS                                   \
     .type = VISITOR_INPUT,                              \
     .start_struct = input_start_struct,                 \
     .check_struct = input_check_struct,                 \
-    .end_struct = input_pop,                            \
+    .end_struct = input_end,                            \
     .start_list = input_start_list,                     \
     .next_list = input_next_list,                       \
     .check_list = input_check_list,                     \
-    .end_list = input_pop,                              \
+    .end_list = input_end,                              \
     .start_alternate = input_start_alternate,           \
     .optional = input_optional,                         \
-    .type_enum = input_enum,                            \
     .type_any = input_any,                              \
-    .type_null = input_null,                            \
     .free = input_free
 
-static const VisitorClass strict_class = {
-    INPUT_COMMON,
-    .type_int64 = input_int64,
-    .type_uint64 = input_uint64,
-    .type_bool = input_bool,
-    .type_str = input_str,
-    .type_number = input_number,
+static const VisitorClass strict_flavour = {
+    BOTH_FLAVOURS,
+    .type_int64 = strict_int64,
+    .type_uint64 = strict_uint64,
+    .type_bool = strict_bool,
+    .type_str = strict_str,
+    .type_number = strict_number,
+    .type_null = strict_null,
 };
 
-static const VisitorClass keyval_class = {
-    INPUT_COMMON,
+static const VisitorClass keyval_flavour = {
+    BOTH_FLAVOURS,
     .type_int64 = keyval_int64,
     .type_uint64 = keyval_uint64,
     .type_size = keyval_size,
     .type_bool = keyval_bool,
     .type_str = keyval_str,
     .type_number = keyval_number,
+    .type_null = keyval_null,
 };
 
-static Visitor *input_new(QObject *obj, bool keyval)
+static Visitor *input_visitor_new(QObject *obj, bool keyval)
 {
-    QObjectInputVisitor *qiv = g_new0(QObjectInputVisitor, 1);
+    InputVisitor *iv = g_new0(InputVisitor, 1);
 
     assert(obj);
-    qiv->visitor.ops = keyval ? &keyval_class : &strict_class;
-    qiv->keyval = keyval;
-    qiv->root = qobject_ref(obj);
-    QSLIST_INIT(&qiv->stack);
-    return &qiv->visitor;
+    iv->visitor.ops = keyval ? &keyval_flavour : &strict_flavour;
+    iv->keyval = keyval;
+    iv->root = qobject_ref(obj);
+    iv->levels = g_array_new(FALSE, FALSE, sizeof(InputLevel));
+    return &iv->visitor;
 }
 
 Visitor *qobject_input_visitor_new(QObject *obj)
 {
-    return input_new(obj, false);
+    return input_visitor_new(obj, false);
 }
 
 Visitor *qobject_input_visitor_new_keyval(QObject *obj)
 {
-    return input_new(obj, true);
+    return input_visitor_new(obj, true);
 }
 
 Visitor *qobject_input_visitor_new_str(const char *str,
                                        const char *implied_key, Error **errp)
 {
-    Visitor *v;
+    bool is_json = *str == '{';
+    g_autoptr(QObject) args =
+        is_json ? qobject_from_json(str, errp)
+                : QOBJECT(keyval_parse(str, implied_key, NULL, errp));
 
-    if (*str == '{') {
-        g_autoptr(QObject) obj = qobject_from_json(str, errp);
-
-        return obj ? qobject_input_visitor_new(obj) : NULL;
-    }
-    {
-        QDict *args = keyval_parse(str, implied_key, NULL, errp);
-
-        if (!args) {
-            return NULL;
-        }
-        v = qobject_input_visitor_new_keyval(QOBJECT(args));
-        qobject_unref(args);
-    }
-    return v;
+    return args ? input_visitor_new(args, !is_json) : NULL;
 }
