@@ -23,6 +23,7 @@ typedef struct StringOutputVisitor {
     /* State */
     GString *text;
     GArray *ranges;             /* of Range, in a list */
+    bool is_signed;             /* are they? */
     int structs;                /* how deep we are in them */
 } StringOutputVisitor;
 
@@ -78,21 +79,36 @@ static GenericList *string_out_next_list(Visitor *v, GenericList *tail,
     return tail->next;
 }
 
-static void add_to_ranges(GArray *ranges, uint64_t value)
+static void add_to_ranges(StringOutputVisitor *sov, uint64_t value,
+                          bool is_signed)
 {
+    /* After which none follows */
+    uint64_t top = is_signed ? INT64_MAX : UINT64_MAX;
+    GArray *ranges = sov->ranges;
     Range *last = ranges->len
                   ? &g_array_index(ranges, Range, ranges->len - 1) : NULL;
     Range one = { value, value };
 
-    if (last && last->high + 1 == value) {
+    sov->is_signed = is_signed;
+    if (last && last->high != top && last->high + 1 == value) {
         last->high = value;
     } else {
         g_array_append_val(ranges, one);
     }
 }
 
-static void write_ranges(StringOutputVisitor *sov, const char *number,
-                         const char *range)
+static void write_number(StringOutputVisitor *sov, uint64_t value, bool hex)
+{
+    if (hex) {
+        write_text(sov, "0x%" PRIx64, value);
+    } else if (sov->is_signed) {
+        write_text(sov, "%" PRId64, (int64_t)value);
+    } else {
+        write_text(sov, "%" PRIu64, value);
+    }
+}
+
+static void write_ranges(StringOutputVisitor *sov, bool hex)
 {
     guint i;
 
@@ -100,13 +116,10 @@ static void write_ranges(StringOutputVisitor *sov, const char *number,
         const Range *r = &g_array_index(sov->ranges, Range, i);
 
         write_text(sov, "%s", i ? "," : "");
-        if (!sov->structs) {
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-            g_string_append_printf(sov->text, r->low == r->high ? number
-                                                                : range,
-                                   r->low, r->high);
-#pragma GCC diagnostic pop
+        write_number(sov, r->low, hex);
+        if (r->low != r->high) {
+            write_text(sov, "-");
+            write_number(sov, r->high, hex);
         }
     }
 }
@@ -115,10 +128,10 @@ static void string_out_end_list(Visitor *v, void **list)
 {
     StringOutputVisitor *sov = string_visitor(v);
 
-    write_ranges(sov, "%" PRId64, "%" PRId64 "-%" PRId64);
+    write_ranges(sov, false);
     if (sov->human && sov->ranges->len) {
         write_text(sov, " (");
-        write_ranges(sov, "0x%" PRIx64, "0x%" PRIx64 "-0x%" PRIx64);
+        write_ranges(sov, true);
         write_text(sov, ")");
     }
     g_clear_pointer(&sov->ranges, g_array_unref);
@@ -132,7 +145,7 @@ static bool string_out_uint64(Visitor *v, const char *name, uint64_t *obj,
     StringOutputVisitor *sov = string_visitor(v);
 
     if (sov->ranges) {
-        add_to_ranges(sov->ranges, *obj);
+        add_to_ranges(sov, *obj, false);
         return true;
     }
     write_text(sov, "%" PRIu64, *obj);
@@ -148,7 +161,7 @@ static bool string_out_int64(Visitor *v, const char *name, int64_t *obj,
     StringOutputVisitor *sov = string_visitor(v);
 
     if (sov->ranges) {
-        add_to_ranges(sov->ranges, *obj);
+        add_to_ranges(sov, *obj, true);
         return true;
     }
     write_text(sov, "%" PRId64, *obj);
@@ -164,7 +177,7 @@ static bool string_out_size(Visitor *v, const char *name, uint64_t *obj,
     StringOutputVisitor *sov = string_visitor(v);
 
     if (sov->ranges) {
-        add_to_ranges(sov->ranges, *obj);
+        add_to_ranges(sov, *obj, false);
         return true;
     }
     write_text(sov, "%" PRIu64, *obj);

@@ -173,6 +173,13 @@ QObject *qdict_get(const QDict *qdict, const char *key)
     return at >= 0 ? qdict->entries[at]->value : NULL;
 }
 
+const char *qdict_get_key(const QDict *qdict, const char *key)
+{
+    int64_t at = find(qdict, key);
+
+    return at >= 0 ? qdict->entries[at]->key : NULL;
+}
+
 int qdict_haskey(const QDict *qdict, const char *key)
 {
     return find(qdict, key) >= 0;

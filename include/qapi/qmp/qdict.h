@@ -67,6 +67,8 @@ void qdict_del(QDict *qdict, const char *key);
  * there and have the type. ---- */
 int qdict_haskey(const QDict *qdict, const char *key);
 QObject *qdict_get(const QDict *qdict, const char *key);
+/* The dict's own copy of @key; NULL if it is not there. */
+const char *qdict_get_key(const QDict *qdict, const char *key);
 double qdict_get_double(const QDict *qdict, const char *key);
 int64_t qdict_get_int(const QDict *qdict, const char *key);
 bool qdict_get_bool(const QDict *qdict, const char *key);
