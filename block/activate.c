@@ -18,40 +18,30 @@
 
 /* ---- Activation ---- */
 
-/* The co_ hook of the driver from the main thread. */
 typedef struct InvalidateCall {
     BlockDriverState *bs;
     Error **errp;
-    int ret;
-    bool done;
 } InvalidateCall;
 
-static void coroutine_fn invalidate_co_entry(void *opaque)
+static int coroutine_fn invalidate_call(void *opaque)
 {
-    InvalidateCall *call = opaque;
+    InvalidateCall *c = opaque;
+    int ret;
 
-    call->ret = call->bs->drv->bdrv_co_invalidate_cache(call->bs, call->errp);
-    bdrv_dec_in_flight(call->bs);
-    atomic_mb_set(&call->done, true);
-    aio_wait_kick();
+    bdrv_inc_in_flight(c->bs);
+    ret = c->bs->drv->bdrv_co_invalidate_cache(c->bs, c->errp);
+    bdrv_dec_in_flight(c->bs);
+    return ret;
 }
 
 static int invalidate_driver(BlockDriverState *bs, Error **errp)
 {
-    InvalidateCall call = { .bs = bs, .errp = errp };
+    InvalidateCall call = { bs, errp };
 
     if (!bs->drv->bdrv_co_invalidate_cache) {
         return 0;
     }
-    bdrv_inc_in_flight(bs);
-    if (qemu_in_coroutine()) {
-        invalidate_co_entry(&call);
-    } else {
-        bdrv_coroutine_enter(bs, qemu_coroutine_create(invalidate_co_entry,
-                                                       &call));
-        BDRV_POLL_WHILE(bs, !atomic_mb_read(&call.done));
-    }
-    return call.ret;
+    return bdrv_run_co(bdrv_get_aio_context(bs), invalidate_call, &call);
 }
 
 static int activate_self(BlockDriverState *bs, Error **errp)

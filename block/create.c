@@ -34,40 +34,26 @@ int coroutine_fn bdrv_co_create(BlockDriver *drv, const char *filename,
     return ret;
 }
 
-/* A call that is made in a coroutine of the main loop. */
 typedef struct CreateCall {
     BlockDriver *drv;
     const char *filename;
     QemuOpts *opts;
     Error **errp;
-    int ret;
-    bool done;
 } CreateCall;
 
-static void coroutine_fn create_co_entry(void *opaque)
+static int coroutine_fn create_call(void *opaque)
 {
-    CreateCall *call = opaque;
+    CreateCall *c = opaque;
 
-    call->ret = bdrv_co_create(call->drv, call->filename, call->opts,
-                               call->errp);
-    call->done = true;
-    aio_wait_kick();
+    return bdrv_co_create(c->drv, c->filename, c->opts, c->errp);
 }
 
 int bdrv_create(BlockDriver *drv, const char *filename, QemuOpts *opts,
                 Error **errp)
 {
-    CreateCall call = {
-        .drv = drv, .filename = filename, .opts = opts, .errp = errp,
-    };
+    CreateCall call = { drv, filename, opts, errp };
 
-    if (qemu_in_coroutine()) {
-        create_co_entry(&call);
-    } else {
-        qemu_coroutine_enter(qemu_coroutine_create(create_co_entry, &call));
-        AIO_WAIT_WHILE(qemu_get_aio_context(), !call.done);
-    }
-    return call.ret;
+    return bdrv_run_co(qemu_get_aio_context(), create_call, &call);
 }
 
 static bool list_has_option(const QemuOptsList *list, const char *name)

@@ -29,27 +29,49 @@ struct SyncCall {
     int64_t *map;
     BlockDriverState **file;
     Error **errp;
-    int ret;
-    bool done;
 };
 
-static void coroutine_fn sync_entry(void *opaque)
+/* ---- Running in a coroutine ---- */
+
+typedef struct CoRun {
+    int coroutine_fn (*fn)(void *opaque);
+    void *opaque;
+    int ret;
+    bool done;
+} CoRun;
+
+static void coroutine_fn co_run_entry(void *opaque)
+{
+    CoRun *run = opaque;
+
+    run->ret = run->fn(run->opaque);
+    atomic_mb_set(&run->done, true);
+    aio_wait_kick();
+}
+
+int bdrv_run_co(AioContext *ctx, int coroutine_fn (*fn)(void *opaque),
+                void *opaque)
+{
+    CoRun run = { .fn = fn, .opaque = opaque };
+
+    if (qemu_in_coroutine()) {
+        return fn(opaque);
+    }
+    aio_co_enter(ctx, qemu_coroutine_create(co_run_entry, &run));
+    AIO_WAIT_WHILE(ctx, !atomic_mb_read(&run.done));
+    return run.ret;
+}
+
+static int coroutine_fn sync_call(void *opaque)
 {
     SyncCall *call = opaque;
 
-    call->ret = call->fn(call);
-    atomic_mb_set(&call->done, true);
-    aio_wait_kick();
+    return call->fn(call);
 }
 
 static int run_sync(SyncCall *call)
 {
-    if (qemu_in_coroutine()) {
-        return call->fn(call);
-    }
-    bdrv_coroutine_enter(call->bs, qemu_coroutine_create(sync_entry, call));
-    BDRV_POLL_WHILE(call->bs, !atomic_mb_read(&call->done));
-    return call->ret;
+    return bdrv_run_co(bdrv_get_aio_context(call->bs), sync_call, call);
 }
 
 /* ---- Data ---- */

@@ -213,6 +213,12 @@ bool bdrv_can_write_zeroes_with_unmap(BlockDriverState *bs)
            (bs->supported_zero_flags & BDRV_REQ_MAY_UNMAP);
 }
 
+bool bdrv_supports_persistent_dirty_bitmap(BlockDriverState *bs)
+{
+    return bs->drv && bs->drv->bdrv_supports_persistent_dirty_bitmap &&
+           bs->drv->bdrv_supports_persistent_dirty_bitmap(bs);
+}
+
 BlockMeasureInfo *bdrv_measure(BlockDriver *drv, QemuOpts *opts,
                                BlockDriverState *in_bs, Error **errp)
 {
@@ -222,6 +228,39 @@ BlockMeasureInfo *bdrv_measure(BlockDriver *drv, QemuOpts *opts,
         return NULL;
     }
     return drv->bdrv_measure(opts, in_bs, errp);
+}
+
+/* ---- Consistency ---- */
+
+typedef struct CheckCall {
+    BlockDriverState *bs;
+    BdrvCheckResult *res;
+    BdrvCheckMode fix;
+} CheckCall;
+
+static int coroutine_fn check_call(void *opaque)
+{
+    CheckCall *c = opaque;
+    int ret;
+
+    bdrv_inc_in_flight(c->bs);
+    ret = c->bs->drv->bdrv_co_check(c->bs, c->res, c->fix);
+    bdrv_dec_in_flight(c->bs);
+    return ret;
+}
+
+int bdrv_check(BlockDriverState *bs, BdrvCheckResult *res, BdrvCheckMode fix)
+{
+    CheckCall call = { bs, res, fix };
+
+    if (!bs->drv) {
+        return -ENOMEDIUM;
+    }
+    if (!bs->drv->bdrv_co_check) {
+        return -ENOTSUP;
+    }
+    memset(res, 0, sizeof(*res));
+    return bdrv_run_co(bdrv_get_aio_context(bs), check_call, &call);
 }
 
 /* ---- Read-only ---- */

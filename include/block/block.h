@@ -611,7 +611,6 @@ bool bdrv_debug_is_suspended(BlockDriverState *bs, const char *tag);
 
 void bdrv_io_plug(BlockDriverState *bs);
 void bdrv_io_unplug(BlockDriverState *bs);
-bool bdrv_register_buf(BlockDriverState *bs, void *host, size_t size);
 void bdrv_enable_copy_on_read(BlockDriverState *bs);
 void bdrv_disable_copy_on_read(BlockDriverState *bs);
 void bdrv_eject(BlockDriverState *bs, bool eject_flag);

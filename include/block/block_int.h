@@ -543,6 +543,10 @@ int coroutine_fn bdrv_co_create_opts_simple(BlockDriver *drv,
 extern QemuOptsList bdrv_create_opts_simple;
 
 /* ---- Requests (io.c and siblings) ---- */
+/* Run @fn(@opaque) in a coroutine of @ctx and wait for its end; inside a
+ * coroutine just call it. */
+int bdrv_run_co(AioContext *ctx, int coroutine_fn (*fn)(void *opaque),
+                void *opaque);
 int coroutine_fn bdrv_co_create(BlockDriver *drv, const char *filename,
                                 QemuOpts *opts, Error **errp);
 int coroutine_fn bdrv_co_copy_range_from(BdrvChild *src, int64_t src_offset,
