@@ -7,6 +7,7 @@
 #include "monitor-internal.h"
 #include "monitor/hmp.h"
 #include "qapi/error.h"
+#include "qemu/atomic.h"
 #include "qemu/cutils.h"
 #include "qemu/units.h"
 
@@ -485,7 +486,17 @@ static void rl_flush(void *opaque)
 
 static void rl_line(void *opaque, const char *line)
 {
-    handle_hmp_command(opaque, line);
+    MonitorHMP *hmp = opaque;
+
+    handle_hmp_command(&hmp->common, line);
+    if (!atomic_read(&hmp->common.suspend_cnt)) {
+        readline_start(hmp->rs);
+    }
+}
+
+void monitor_hmp_resumed(MonitorHMP *hmp)
+{
+    readline_start(hmp->rs);
 }
 
 static void rl_complete(void *opaque, const char *line)
@@ -524,7 +535,8 @@ static const ReadLineOps readline_ops = {
 
 static int hmp_can_read(void *opaque)
 {
-    return monitor_accepts_input(opaque) ? 4096 : 0;
+    /* What follows a command that suspends the monitor waits outside. */
+    return monitor_accepts_input(opaque) ? 1 : 0;
 }
 
 static void hmp_read(void *opaque, const uint8_t *buf, int size)

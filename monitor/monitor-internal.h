@@ -109,6 +109,9 @@ void monitor_qmp_kick(void);
 /* One event to one monitor; the list's lock held. */
 void monitor_qmp_send_event(MonitorQMP *mon, const QDict *event);
 
+/* After monitor_resume(); main thread. */
+void monitor_hmp_resumed(MonitorHMP *mon);
+
 /* Lists of commands for completion; NULL at the end. */
 const char *hmp_command_name(bool info, unsigned index);
 

@@ -252,6 +252,9 @@ void monitor_suspend(Monitor *mon)
 void monitor_resume(Monitor *mon)
 {
     if (atomic_fetch_dec(&mon->suspend_cnt) == 1) {
+        if (!mon->is_qmp) {
+            monitor_hmp_resumed((MonitorHMP *)mon);
+        }
         qemu_chr_fe_accept_input(&mon->chr);
     }
 }

@@ -304,7 +304,6 @@ static void end_of_line(ReadLineState *rs)
     rs->ops->puts(rs->opaque, "\r\n");
     remember(rs);
     rs->ops->line(rs->opaque, line);
-    readline_start(rs);
 }
 
 static void handle_final(ReadLineState *rs, int ch)

@@ -13,7 +13,7 @@ typedef struct ReadLineOps {
     void (*puts)(void *opaque, const char *str);
     /* All output so far shall be seen. */
     void (*flush)(void *opaque);
-    /* A whole line, without its end. */
+    /* A whole line, without its end.  Then readline_start() is due. */
     void (*line)(void *opaque, const char *line);
     /*
      * Adds what could follow instead of the last word of @line, which is the

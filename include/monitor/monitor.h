@@ -54,7 +54,10 @@ int monitor_puts(Monitor *mon, const char *str);
 int qemu_vprintf(const char *fmt, va_list ap) G_GNUC_PRINTF(1, 0);
 int qemu_printf(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 
-/* No more input is taken until monitor_resume(); nests.  Any thread. */
+/*
+ * No more input is taken until monitor_resume(); nests.  Any thread for QMP,
+ * the main thread for people.
+ */
 void monitor_suspend(Monitor *mon);
 void monitor_resume(Monitor *mon);
 
