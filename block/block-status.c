@@ -156,16 +156,23 @@ out:
 
 /* ---- Chains ---- */
 
-/* What @top shows, down to (with @include_base, including) @base.  *depth is
- * how far down the answer comes from: 1 is @top. */
-static int coroutine_fn status_of_chain(BlockDriverState *top,
-                                        BlockDriverState *base,
-                                        bool include_base, bool want_zero,
-                                        int64_t offset, int64_t bytes,
-                                        int64_t *pnum, int64_t *map,
-                                        BlockDriverState **file, int *depth)
+/* A part of a chain: from top down to base. */
+typedef struct ChainRange {
+    BlockDriverState *top;
+    BlockDriverState *base;
+    bool include_base;
+    bool want_zero;
+    int depth;          /* result: how far down the answer was; 1 is top */
+} ChainRange;
+
+/* What the part shows. */
+static int coroutine_fn status_of_chain(ChainRange *range, int64_t offset,
+                                        int64_t bytes, int64_t *pnum,
+                                        int64_t *map, BlockDriverState **file)
 {
-    BlockDriverState *bs = top;
+    BlockDriverState *bs = range->top, *base = range->base;
+    bool include_base = range->include_base, want_zero = range->want_zero;
+    int *depth = &range->depth;
     int64_t eof = 0;
     int ret;
 
@@ -223,10 +230,9 @@ int coroutine_fn bdrv_co_block_status_above(BlockDriverState *bs,
                                             int64_t *pnum, int64_t *map,
                                             BlockDriverState **file)
 {
-    int depth;
+    ChainRange range = { .top = bs, .base = base, .want_zero = true };
 
-    return status_of_chain(bs, base, false, true, offset, bytes, pnum, map,
-                           file, &depth);
+    return status_of_chain(&range, offset, bytes, pnum, map, file);
 }
 
 int coroutine_fn bdrv_co_block_status(BlockDriverState *bs, int64_t offset,
@@ -268,12 +274,15 @@ int coroutine_fn bdrv_co_is_allocated_above(BlockDriverState *top,
                                             bool include_base, int64_t offset,
                                             int64_t bytes, int64_t *pnum)
 {
-    int depth;
-    int ret = status_of_chain(top, base, include_base, false, offset, bytes,
-                              pnum, NULL, NULL, &depth);
+    ChainRange range = {
+        .top = top,
+        .base = base,
+        .include_base = include_base,
+    };
+    int ret = status_of_chain(&range, offset, bytes, pnum, NULL, NULL);
 
     if (ret < 0) {
         return ret;
     }
-    return ret & BDRV_BLOCK_ALLOCATED ? depth : 0;
+    return ret & BDRV_BLOCK_ALLOCATED ? range.depth : 0;
 }
