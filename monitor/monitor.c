@@ -321,7 +321,16 @@ void monitor_init_globals(const MonitorProgram *p)
 
 QObject *monitor_get_schema(void)
 {
-    return qobject_from_json(program->schema_json, &error_abort);
+    static QObject *schema;
+
+    if (!schema) {
+        /* Generated lists may end with a comma; names contain none. */
+        g_auto(GStrv) parts = g_strsplit(program->schema_json, ", ]", -1);
+        g_autofree char *json = g_strjoinv("]", parts);
+
+        schema = qobject_from_json(json, &error_abort);
+    }
+    return qobject_ref(schema);
 }
 
 QemuOptsList qemu_mon_opts = {

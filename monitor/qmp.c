@@ -377,7 +377,15 @@ void monitor_qmp_destroy(MonitorQMP *mon)
 
 void monitor_qmp_cleanup(void)
 {
+    Monitor *m;
+
     if (reader_thread) {
+        /* No source may be left to a context that goes away. */
+        QTAILQ_FOREACH(m, &monitor_list, entry) {
+            if (m->is_qmp && m->chr.chr) {
+                qemu_chr_fe_set_context(&m->chr, NULL);
+            }
+        }
         iothread_destroy(reader_thread);
         reader_thread = NULL;
     }
