@@ -135,7 +135,8 @@ int bdrv_get_backing_file_depth(BlockDriverState *bs)
 {
     int depth = 0;
 
-    while ((bs = bdrv_backing_chain_next(bs))) {
+    /* Filters count, although they have no backing file. */
+    while ((bs = bdrv_filter_or_cow_bs(bs))) {
         depth++;
     }
     return depth;

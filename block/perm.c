@@ -124,6 +124,21 @@ void bdrv_format_default_perms(BlockDriverState *bs, BdrvChild *c,
     }
 }
 
+void bdrv_data_default_perms(BlockDriverState *bs, BdrvChild *c,
+                             const BdrvChildRole *role,
+                             BlockReopenQueue *reopen_queue,
+                             uint64_t perm, uint64_t shared,
+                             uint64_t *nperm, uint64_t *nshared)
+{
+    bdrv_filter_default_perms(bs, c, role, reopen_queue, perm, shared, nperm,
+                              nshared);
+    /* Writes at the end make the file grow; others may not cut it. */
+    if (*nperm & BLK_PERM_WRITE) {
+        *nperm |= BLK_PERM_RESIZE;
+    }
+    *nshared &= ~(uint64_t)BLK_PERM_RESIZE;
+}
+
 void bdrv_default_perms(BlockDriverState *bs, BdrvChild *c,
                         const BdrvChildRole *role,
                         BlockReopenQueue *reopen_queue,
@@ -137,14 +152,8 @@ void bdrv_default_perms(BlockDriverState *bs, BdrvChild *c,
         bdrv_format_default_perms(bs, c, role, reopen_queue, perm, shared,
                                   nperm, nshared);
     } else {
-        bdrv_filter_default_perms(bs, c, role, reopen_queue, perm, shared,
-                                  nperm, nshared);
-        /* Data only: writes at the end make the file grow, and nobody else
-         * may cut it. */
-        if (*nperm & BLK_PERM_WRITE) {
-            *nperm |= BLK_PERM_RESIZE;
-        }
-        *nshared &= ~(uint64_t)BLK_PERM_RESIZE;
+        bdrv_data_default_perms(bs, c, role, reopen_queue, perm, shared,
+                                nperm, nshared);
     }
 }
 

@@ -391,14 +391,17 @@ static void raw_child_perm(BlockDriverState *bs, BdrvChild *c,
                            uint64_t parent_perm, uint64_t parent_shared,
                            uint64_t *nperm, uint64_t *nshared)
 {
-    const uint64_t change = BLK_PERM_WRITE | BLK_PERM_RESIZE;
+    RawWindow *w = bs->opaque;
 
-    bdrv_default_perms(bs, c, role, reopen_queue, parent_perm, parent_shared,
-                       nperm, nshared);
-    /* There are no metadata: we write only what our users write, and what
-     * they share we do. */
-    *nperm &= ~change | parent_perm;
-    *nshared |= parent_shared & change;
+    /* There are no metadata.  A part of a file needs the file to stay long
+     * enough. */
+    if (w->has_size || w->offset) {
+        bdrv_data_default_perms(bs, c, role, reopen_queue, parent_perm,
+                                parent_shared, nperm, nshared);
+    } else {
+        bdrv_filter_default_perms(bs, c, role, reopen_queue, parent_perm,
+                                  parent_shared, nperm, nshared);
+    }
 }
 
 static void raw_refresh_limits(BlockDriverState *bs, Error **errp)

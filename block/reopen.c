@@ -349,6 +349,11 @@ static int check_child_change(BlockDriverState *bs, BlockDriverState *old,
                    "child", bs->node_name, bs->drv->format_name, name);
         return -EINVAL;
     }
+    if (!strcmp(name, "file") && !old) {
+        error_setg(errp, "Cannot set file child to format node without file "
+                   "child");
+        return -EINVAL;
+    }
     if (!strcmp(name, "backing") && !bs->drv->is_filter &&
         !bs->drv->supports_backing) {
         error_setg(errp, "Driver '%s' of node '%s' does not support backing "

@@ -510,7 +510,13 @@ void bdrv_filter_default_perms(BlockDriverState *bs, BdrvChild *c,
                                BlockReopenQueue *reopen_queue,
                                uint64_t perm, uint64_t shared,
                                uint64_t *nperm, uint64_t *nshared);
-/* Filter or format, as the driver says. */
+/* A child that holds a part or piece of the data and no metadata. */
+void bdrv_data_default_perms(BlockDriverState *bs, BdrvChild *c,
+                             const BdrvChildRole *role,
+                             BlockReopenQueue *reopen_queue,
+                             uint64_t perm, uint64_t shared,
+                             uint64_t *nperm, uint64_t *nshared);
+/* Filter, format or data, as the driver says. */
 void bdrv_default_perms(BlockDriverState *bs, BdrvChild *c,
                         const BdrvChildRole *role,
                         BlockReopenQueue *reopen_queue,

@@ -256,7 +256,8 @@ static void test_chain_walk(void)
     g_assert_true(bdrv_skip_implicit_filters(n.filter) == n.filter);
     n.filter->implicit = true;
     g_assert_true(bdrv_skip_implicit_filters(n.filter) == n.base);
-    g_assert_cmpint(bdrv_get_backing_file_depth(n.top), ==, 2);
+    g_assert_cmpint(bdrv_get_backing_file_depth(n.top), ==, 3);
+    g_assert_cmpint(bdrv_get_backing_file_depth(n.filter), ==, 1);
     g_assert_true(bdrv_is_root_node(n.top));
     g_assert_false(bdrv_is_root_node(n.base));
     g_assert_true(bdrv_is_below(n.top, n.base));
