@@ -6,10 +6,12 @@
 top=$(cd "$(dirname "$0")/.." && pwd)
 build=${BUILD_DIR:-$top/build}
 
-# Packages of Debian 12, a line each: program or pkg-config module, package.
+# Packages of Debian 12: program, header or pkg-config module, then package.
+# shellcheck disable=SC2034  # used by those who source this file
 needs_build="cc:gcc meson:meson ninja:ninja-build pkg-config:pkg-config
 python3:python3 glib-2.0:libglib2.0-dev liburing:liburing-dev
 libaio.h:libaio-dev zlib:zlib1g-dev libzstd:libzstd-dev"
+# shellcheck disable=SC2034
 needs_check="qemu-img:qemu-utils qemu-storage-daemon:qemu-system-common
 mke2fs:e2fsprogs shellcheck:shellcheck clang:clang-14 rst2html:python3-docutils
 git:git"
@@ -52,26 +54,27 @@ install_missing() {
     fi
     say "installing$missing"
     # shellcheck disable=SC2086
-    { $sudo apt-get update -q &&
-      DEBIAN_FRONTEND=noninteractive $sudo apt-get install -q -y \
-          --no-install-recommends $missing; } >"$top/install.log" 2>&1 || {
+    if ! { $sudo apt-get update -q &&
+           DEBIAN_FRONTEND=noninteractive $sudo apt-get install -q -y \
+               --no-install-recommends $missing; } >"$top/install.log" 2>&1
+    then
         tail -n 20 "$top/install.log" >&2
         echo "Could not install:$missing" >&2
         return 1
-    }
+    fi
     rm -f "$top/install.log"
 }
 
-# configure and build in $build, quietly unless it fails.
+# configure (with the arguments) and build in $build, quietly unless it fails.
 build_all() {
     log=$build.log
     say "building in $build"
-    { [ -e "$build/build.ninja" ] ||
-      "$top/configure" --build-dir="$build" "$@"; } >"$log" 2>&1 &&
-        ninja -C "$build" >>"$log" 2>&1 || {
+    if ! { { [ -e "$build/build.ninja" ] ||
+             "$top/configure" --build-dir="$build" "$@"; } &&
+           ninja -C "$build"; } >"$log" 2>&1; then
         tail -n 40 "$log" >&2
         echo "The build failed; all of its output is in $log" >&2
         return 1
-    }
+    fi
     rm -f "$log"
 }

@@ -411,8 +411,7 @@ void qemu_hexdump(FILE *fp, const char *prefix, const void *bufptr,
 }
 
 /* Words at a time; the compiler makes vectors of the inner loop. */
-static bool __attribute__((target_clones("avx2", "default")))
-words_are_zero(const uint64_t *p, size_t n)
+static bool words_are_zero(const uint64_t *p, size_t n)
 {
     while (n >= 32) {
         uint64_t any = 0;

@@ -65,6 +65,7 @@ struct ThreadPool {
     int min_threads;
     int max_threads;
     bool stopping;
+    bool waking;                /* an idle worker was called, is not here yet */
 
     /* pushed by workers, atomic */
     ThreadPoolItem *done;
@@ -91,6 +92,53 @@ static void item_done(ThreadPoolItem *item, int ret)
     qemu_bh_schedule(pool->bh);
 }
 
+static void *worker_main(void *opaque);
+
+static void start_worker(ThreadPool *pool)
+{
+    QemuThread thread;
+
+    qemu_thread_create(&thread, "worker", worker_main, pool,
+                       QEMU_THREAD_DETACHED);
+}
+
+typedef enum {
+    HELP_NONE,
+    HELP_WAKE,
+    HELP_START,
+} Help;
+
+/*
+ * Who else is to look at the queue?  At most one idle worker is on its way at
+ * a time; it calls the next one if there is still work for it.  So short items
+ * are done by the workers that are awake already.  With the lock held;
+ * call_help() without.
+ */
+static Help need_help(ThreadPool *pool)
+{
+    if (!pool->queued || pool->waking) {
+        return HELP_NONE;
+    }
+    if (pool->idle) {
+        pool->waking = true;
+        return HELP_WAKE;
+    }
+    if (pool->threads < pool->max_threads) {
+        pool->threads++;
+        return HELP_START;
+    }
+    return HELP_NONE;
+}
+
+static void call_help(ThreadPool *pool, Help help)
+{
+    if (help == HELP_WAKE) {
+        qemu_cond_signal(&pool->work);
+    } else if (help == HELP_START) {
+        start_worker(pool);
+    }
+}
+
 /* The next item, or NULL if the worker is to end.  With the lock held. */
 static ThreadPoolItem *worker_next(ThreadPool *pool)
 {
@@ -105,6 +153,7 @@ static ThreadPoolItem *worker_next(ThreadPool *pool)
         pool->idle++;
         signalled = qemu_cond_timedwait(&pool->work, &pool->lock, IDLE_MS);
         pool->idle--;
+        pool->waking = false;
         if (!signalled && !pool->queued && pool->threads > pool->min_threads) {
             return NULL;
         }
@@ -123,7 +172,10 @@ static void *worker_main(void *opaque)
 
     qemu_mutex_lock(&pool->lock);
     while ((item = worker_next(pool))) {
+        Help help = need_help(pool);
+
         qemu_mutex_unlock(&pool->lock);
+        call_help(pool, help);
         item_done(item, item->func(item->arg));
         qemu_mutex_lock(&pool->lock);
     }
@@ -131,14 +183,6 @@ static void *worker_main(void *opaque)
     qemu_cond_signal(&pool->ended);
     qemu_mutex_unlock(&pool->lock);
     return NULL;
-}
-
-static void start_worker(ThreadPool *pool)
-{
-    QemuThread thread;
-
-    qemu_thread_create(&thread, "worker", worker_main, pool,
-                       QEMU_THREAD_DETACHED);
 }
 
 /* ---- Completion ---- */
@@ -225,7 +269,7 @@ BlockAIOCB *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func,
                                    void *opaque)
 {
     ThreadPoolItem *item;
-    bool start = false;
+    Help help;
 
     item = qemu_aio_get(&thread_pool_aiocb_info, NULL, cb, opaque);
     item->pool = pool;
@@ -237,19 +281,9 @@ BlockAIOCB *thread_pool_submit_aio(ThreadPool *pool, ThreadPoolFunc *func,
     qemu_mutex_lock(&pool->lock);
     QTAILQ_INSERT_TAIL(&pool->queue, item, next_queued);
     pool->queued++;
-    if (pool->idle >= pool->queued) {
-        qemu_cond_signal(&pool->work);
-    } else if (pool->threads < pool->max_threads) {
-        pool->threads++;
-        start = true;
-    } else {
-        /* One that was signalled for an earlier item may be on its way. */
-        qemu_cond_signal(&pool->work);
-    }
+    help = need_help(pool);
     qemu_mutex_unlock(&pool->lock);
-    if (start) {
-        start_worker(pool);
-    }
+    call_help(pool, help);
     return &item->common;
 }
 
