@@ -32,8 +32,9 @@ struct IOThread {
     QemuMutex lock;
     QemuCond cond;
     int thread_id;              /* 0 until the thread runs */
-    /* Atomic. */
+    /* The thread's own. */
     bool stopping;
+    /* Atomic. */
     GMainContext *worker;
 };
 
@@ -52,7 +53,7 @@ static void *iothread_run(void *opaque)
     qemu_cond_signal(&iothread->cond);
     qemu_mutex_unlock(&iothread->lock);
 
-    while (!atomic_read(&iothread->stopping)) {
+    while (!iothread->stopping) {
         if (!worker) {
             worker = atomic_read(&iothread->worker);
             if (worker) {
@@ -91,11 +92,18 @@ GMainContext *iothread_get_g_main_context(IOThread *iothread)
     return iothread->worker;
 }
 
+static void stop_running(void *opaque)
+{
+    IOThread *iothread = opaque;
+
+    iothread->stopping = true;
+}
+
 static void iothread_stop(IOThread *iothread)
 {
     if (iothread->started) {
-        atomic_set(&iothread->stopping, true);
-        aio_bh_schedule_oneshot(iothread->parent_obj.ctx, wake_up, NULL);
+        aio_bh_schedule_oneshot(iothread->parent_obj.ctx, stop_running,
+                                iothread);
         qemu_thread_join(&iothread->thread);
         iothread->started = false;
     }

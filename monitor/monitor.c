@@ -302,6 +302,7 @@ void monitor_list_append(Monitor *mon)
     qemu_mutex_lock(&monitor_lock);
     QTAILQ_INSERT_TAIL(&monitor_list, mon, entry);
     qemu_mutex_unlock(&monitor_lock);
+    qapi_event_set_emitter(emit_event);
 }
 
 void monitor_init_globals(const MonitorProgram *p)
@@ -315,7 +316,6 @@ void monitor_init_globals(const MonitorProgram *p)
         monitor_hmp_globals_init();
     }
     qmp_dispatch_set_current(monitor_set_cur);
-    qapi_event_set_emitter(emit_event);
     error_set_vprintf_hook(take_message);
 }
 

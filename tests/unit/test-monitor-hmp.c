@@ -66,13 +66,13 @@ static void test_arguments(void)
     expect("resize d 5", "{\"device\": \"d\", \"size\": 5242880}\r\n");
     expect("r  \"a b\\\"c\"   1k", "{\"device\": \"a b\\\"c\", \"size\": 1024}\r\n");
     expect("cancel d", "{\"device\": \"d\"}\r\n");
-    expect("cancel -f d", "{\"force\": true, \"device\": \"d\"}\r\n");
+    expect("cancel -f d", "{\"device\": \"d\", \"force\": true}\r\n");
     expect("num 0x10", "{\"n\": 16}\r\n");
     expect("rest a  b c ", "{\"rest\": \"b c \", \"what\": \"a\"}\r\n");
     expect("rest a", "{\"what\": \"a\"}\r\n");
     expect("turn on", "{\"on\": true}\r\n");
     expect("info thing", "{}\r\n");
-    expect("  info   thing -v x ", "{\"verbose\": true, \"name\": \"x\"}\r\n");
+    expect("  info   thing -v x ", "{\"name\": \"x\", \"verbose\": true}\r\n");
     expect("", "");
 }
 
