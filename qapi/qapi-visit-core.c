@@ -98,17 +98,6 @@ bool visit_optional(Visitor *v, const char *name, bool *present)
     return *present;
 }
 
-bool visit_policy_reject(Visitor *v, const char *name,
-                         unsigned special_features, Error **errp)
-{
-    return false;
-}
-
-bool visit_policy_skip(Visitor *v, const char *name, unsigned special_features)
-{
-    return false;
-}
-
 bool visit_is_input(Visitor *v)
 {
     return v->ops->type == VISITOR_INPUT;

@@ -55,13 +55,6 @@ void visit_end_alternate(Visitor *v, void **obj);
 
 /* Is @name there? Input: *present becomes the answer. Returns *present. */
 bool visit_optional(Visitor *v, const char *name, bool *present);
-/* May a member with these features (bits by QapiSpecialFeature) not be used?
- * Input: true with @errp if the policy says so. */
-bool visit_policy_reject(Visitor *v, const char *name,
-                         unsigned special_features, Error **errp);
-/* Shall such a member be left out of the output? */
-bool visit_policy_skip(Visitor *v, const char *name,
-                       unsigned special_features);
 
 /* ---- Scalars ---- */
 

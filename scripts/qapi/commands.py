@@ -1,110 +1,106 @@
 # SPDX-License-Identifier: MIT
 """Commands: prototypes of the handlers, and what calls them from JSON."""
+from __future__ import annotations
+
+from typing import Tuple, Union
+
 from .common import c_name, guarded
-from .schema import Command
+from .entities import Command, Event, with_blank
+from .schema import Schema
 from .types import special_bits
+from .visit import gen_untyped_members
 
 
-def c_param(type_):
-    """A parameter's type, with a blank unless it ends in '*'."""
-    c = type_.c_param()
-    return c if c.endswith('*') else c + ' '
-
-
-def params(entity):
+def params(entity: Union[Command, Event]) -> str:
     """The parameters of a command's or event's function."""
-    if entity.arg is None:
-        result = []
-    elif entity.boxed:
+    result = []
+    if entity.arg and entity.boxed:
         result = [f'{entity.arg.c_name} *arg']
-    else:
-        result = []
+    elif entity.arg:
         for m in entity.arg.members():
             if m.optional:
                 result.append(f'bool has_{m.c_name}')
-            result.append(c_param(m.type) + m.c_name)
+            result.append(with_blank(m.type.c_param()) + m.c_name)
     return ', '.join(result + ['Error **errp'])
 
 
-def ret_type(cmd):
-    """Of the handler, with a blank unless it ends in '*'."""
-    if cmd.ret is None:
-        return 'void '
-    c = cmd.ret.c_type
-    return c if c.endswith('*') else c + ' '
+def handler_prototype(cmd: Command) -> str:
+    """Without semicolon."""
+    ret = with_blank(cmd.ret.c_type if cmd.ret else 'void')
+    return f'{ret}qmp_{c_name(cmd.name)}({params(cmd)})'
 
 
-def gen_call(cmd):
+def marshal_prototype(cmd: Command) -> str:
+    """Without semicolon."""
+    return (f'void qmp_marshal_{c_name(cmd.name)}(QDict *args, '
+            'QObject **ret, Error **errp)')
+
+
+def gen_call(cmd: Command) -> str:
+    """Call the handler with what is in arg."""
     args = []
-    if cmd.arg is not None and cmd.boxed:
+    if cmd.arg and cmd.boxed:
         args = ['&arg']
-    elif cmd.arg is not None:
+    elif cmd.arg:
         for m in cmd.arg.members():
             if m.optional:
                 args.append(f'arg.has_{m.c_name}')
             args.append(f'arg.{m.c_name}')
-    call = f'qmp_{c_name(cmd.name)}({", ".join(args + ["&err"])});\n'
-    return f'        retval = {call}' if cmd.ret else f'        {call}'
+    result = 'retval = ' if cmd.ret else ''
+    return (f'        {result}qmp_{c_name(cmd.name)}('
+            f'{", ".join(args + ["&err"])});\n')
 
 
-def gen_marshal(cmd):
+def gen_marshal(cmd: Command) -> str:
+    """qmp_marshal_CMD() and what it needs."""
     name = c_name(cmd.name)
-    members = f'visit_args_{name}' if cmd.arg else 'NULL'
-    arg = '&arg' if cmd.arg else 'NULL'
     text = ''
+    arg = members = 'NULL'
     if cmd.arg:
-        text += (f'static bool visit_args_{name}(Visitor *v, void *obj, '
-                 'Error **errp)\n{\n'
-                 f'    return visit_type_{cmd.arg.c_name}_members(v, obj, '
-                 'errp);\n}\n\n')
+        arg, members = '&arg', f'visit_args_{name}'
+        text += gen_untyped_members(cmd.arg, members)
     if cmd.ret:
         text += (f'static bool visit_ret_{name}(Visitor *v, void *obj, '
                  'Error **errp)\n{\n'
-                 f'    return visit_type_{cmd.ret.c_name}(v, "unused", obj, '
+                 f'    return visit_type_{cmd.ret.c_name}(v, NULL, obj, '
                  'errp);\n}\n\n')
-    text += (f'void qmp_marshal_{name}(QDict *args, QObject **ret, '
-             'Error **errp)\n{\n    Error *err = NULL;\n')
+    text += f'{marshal_prototype(cmd)}\n{{\n    Error *err = NULL;\n'
     if cmd.arg:
         text += f'    {cmd.arg.c_name} arg = {{0}};\n'
     if cmd.ret:
-        text += f'    {ret_type(cmd)}retval;\n'
+        text += f'    {cmd.ret.declare("retval")};\n'
     text += (f'\n    if (qapi_args_parse(args, {arg}, {members}, errp)) {{\n'
              + gen_call(cmd))
     if cmd.ret:
         text += ('        if (!err) {\n'
                  f'            *ret = qapi_return_value(&retval, '
                  f'visit_ret_{name});\n        }}\n')
-    text += ('        error_propagate(errp, err);\n    }\n'
-             f'    qapi_args_free({arg}, {members});\n}}\n\n')
-    return guarded(cmd.cond, text)
+    text += '        error_propagate(errp, err);\n    }\n'
+    if cmd.arg:
+        text += f'    qapi_args_free({arg}, {members});\n'
+    return text + '}\n\n'
 
 
-def gen_commands(schema, module):
+def gen_commands(schema: Schema, module: str) -> Tuple[str, str]:
     """(header, body) of a module."""
     head = '#include "qapi/qmp/qdict.h"\n\n'
     body = ''
     for cmd in schema.of_module(module, Command):
-        name = c_name(cmd.name)
-        marshal = (f'void qmp_marshal_{name}(QDict *args, QObject **ret, '
-                   'Error **errp);\n')
-        if not cmd.gen:
-            head += guarded(cmd.cond, marshal)
-            continue
-        head += guarded(cmd.cond, (f'{ret_type(cmd)}qmp_{name}('
-                                   f'{params(cmd)});\n' + marshal))
-        body += gen_marshal(cmd)
+        declarations = marshal_prototype(cmd) + ';\n'
+        if cmd.gen:
+            declarations = handler_prototype(cmd) + ';\n' + declarations
+            body += guarded(cmd.cond, gen_marshal(cmd))
+        head += guarded(cmd.cond, declarations)
     return head, body
 
 
-def gen_init_commands(schema, prefix):
+def gen_init_commands(schema: Schema, prefix: str) -> Tuple[str, str]:
     """The function that registers all commands."""
     func = f'void {c_name(prefix)}qmp_init_marshal(QmpCommandList *cmds)'
     head = f'#include "qapi/qmp/dispatch.h"\n\n{func};\n'
     body = f'{func}\n{{\n    QTAILQ_INIT(cmds);\n\n'
-    for cmd in schema.entities:
-        if not isinstance(cmd, Command):
-            continue
-        options = [o for flag, o in (
+    for cmd in schema.of_class(Command):
+        options = [option for flag, option in (
             (not cmd.success_response, 'QCO_NO_SUCCESS_RESP'),
             (cmd.allow_oob, 'QCO_ALLOW_OOB'),
             (cmd.allow_preconfig, 'QCO_ALLOW_PRECONFIG'),
@@ -112,6 +108,6 @@ def gen_init_commands(schema, prefix):
         body += guarded(cmd.cond, (
             f'    qmp_register_command(cmds, "{cmd.name}",\n'
             f'                         qmp_marshal_{c_name(cmd.name)}, '
-            f'{" | ".join(options) or "0"},\n'
+            f'{" | ".join(options) or "QCO_NO_OPTIONS"},\n'
             f'                         {special_bits(cmd.features)});\n'))
     return head, body + '}\n'

@@ -1,16 +1,29 @@
 # SPDX-License-Identifier: MIT
 """Names in C, and conditions."""
-import re
+from __future__ import annotations
 
-RESERVED = set('''
+import re
+from typing import Dict, List, Optional, Union
+
+# The value of an 'if'; checked by expr.py
+Cond = Union[str, Dict[str, 'Cond'], Dict[str, List['Cond']]]
+
+# Keywords of C and C++, and what system headers define in lower case
+RESERVED = frozenset('''
 auto break case char const continue default do double else enum extern float
 for goto if int long register return short signed sizeof static struct switch
-typedef union unsigned void volatile while inline restrict _Bool _Complex
-asm typeof unix linux errno and or not xor new class this true false
+typedef union unsigned void volatile while
+inline restrict _Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary
+_Noreturn _Static_assert _Thread_local asm typeof
+bool catch class const_cast delete dynamic_cast explicit false friend mutable
+namespace new operator private protected public reinterpret_cast static_cast
+template this throw true try typeid typename using virtual wchar_t
+and and_eq bitand bitor compl not not_eq or or_eq xor xor_eq
+errno i386 linux mips unix
 '''.split())
 
 
-def c_name(name):
+def c_name(name: str) -> str:
     """@name as an identifier."""
     name = re.sub(r'[^A-Za-z0-9_]', '_', name)
     if name in RESERVED or name[:1].isdigit():
@@ -18,20 +31,21 @@ def c_name(name):
     return name
 
 
-def camel_to_upper(name):
+def camel_to_upper(name: str) -> str:
     """BlockJobStatus -> BLOCK_JOB_STATUS"""
     name = re.sub(r'([a-z0-9])([A-Z])', r'\1_\2', name)
     name = re.sub(r'([A-Z])([A-Z][a-z])', r'\1_\2', name)
     return re.sub(r'[^A-Za-z0-9]', '_', name).upper()
 
 
-def enum_const(type_name, value, prefix=None):
+def enum_const(type_name: str, value: str,
+               prefix: Optional[str] = None) -> str:
     """The constant of a value of an enumeration."""
     return (prefix or camel_to_upper(type_name)) + '_' + \
         re.sub(r'[^A-Za-z0-9]', '_', value).upper()
 
 
-def condition(cond):
+def condition(cond: Optional[Cond]) -> Optional[str]:
     """@cond of an 'if' as a preprocessor expression; None if there is none."""
     if not cond:
         return None
@@ -39,17 +53,25 @@ def condition(cond):
         return f'defined({cond})'
     (op, args), = cond.items()
     if op == 'not':
-        return '!' + condition(args)
-    return '(' + {'all': ' && ', 'any': ' || '}[op].join(
-        condition(a) for a in args) + ')'
+        return f'!{condition(args)}'
+    joined = {'all': ' && ', 'any': ' || '}[op].join(
+        str(condition(arg)) for arg in args)
+    return f'({joined})'
 
 
-def guarded(cond, text):
-    """@text under the condition."""
-    cond = condition(cond)
-    return f'#if {cond}\n{text}#endif\n' if cond else text
+def any_of(conds: List[Optional[Cond]]) -> Optional[Cond]:
+    """A condition that holds if one of @conds does; None: always."""
+    if any(cond is None for cond in conds):
+        return None
+    return {'any': [cond for cond in conds if cond is not None]}
 
 
-def escape(text):
+def guarded(cond: Optional[Cond], text: str) -> str:
+    """@text, which ends a line, under the condition."""
+    expr = condition(cond)
+    return f'#if {expr}\n{text}#endif\n' if expr and text else text
+
+
+def escape(text: str) -> str:
     """@text inside a C string."""
     return text.replace('\\', '\\\\').replace('"', '\\"')

@@ -1,66 +1,70 @@
 # SPDX-License-Identifier: MIT
 """Events: functions that send them."""
+from __future__ import annotations
+
+from typing import Tuple
+
 from .commands import params
 from .common import c_name, guarded
-from .schema import Event
+from .entities import Event, Member
+from .schema import Schema
+from .types import enum_declaration, enum_lookup
+from .visit import gen_untyped_members
 
 
-def gen_event(event, const):
+def send_prototype(event: Event) -> str:
+    """Without semicolon."""
+    return (f'void qapi_event_send_{c_name(event.name.lower())}('
+            f'{params(event)})')
+
+
+def event_const(event: Event, prefix: str) -> str:
+    """Its constant in the enumeration of all events."""
+    return c_name(prefix).upper() + 'QAPI_EVENT_' + c_name(event.name)
+
+
+def gen_event(event: Event, prefix: str) -> str:
+    """qapi_event_send_EVENT()"""
     name = c_name(event.name.lower())
-    text = ''
-    arg = members = 'NULL'
+    text, data, members = '', 'NULL', 'NULL'
     if event.arg:
         members = f'visit_data_{name}'
-        text += (f'static bool {members}(Visitor *v, void *obj, '
-                 'Error **errp)\n{\n'
-                 f'    return visit_type_{event.arg.c_name}_members(v, obj, '
-                 'errp);\n}\n\n')
-    text += f'void qapi_event_send_{name}({params(event)})\n{{\n'
-    if event.arg and event.boxed:
-        arg = 'arg'
-    elif event.arg:
-        arg = '&param'
-        text += f'    {event.arg.c_name} param = {{\n'
+        data = 'arg' if event.boxed else '&data'
+        text += gen_untyped_members(event.arg, members)
+    text += f'{send_prototype(event)}\n{{\n'
+    if event.arg and not event.boxed:
+        text += f'    {event.arg.c_name} data = {{\n'
         for m in event.arg.members():
-            if m.optional:
-                text += f'        .has_{m.c_name} = has_{m.c_name},\n'
+            # Nothing writes to what is sent.
             cast = '(char *)' if m.type.name == 'str' else ''
-            text += f'        .{m.c_name} = {cast}{m.c_name},\n'
+            text += guarded(m.cond, (
+                (f'        .has_{m.c_name} = has_{m.c_name},\n'
+                 if m.optional else '') +
+                f'        .{m.c_name} = {cast}{m.c_name},\n'))
         text += '    };\n\n'
-    text += (f'    qapi_event_send({const}, "{event.name}", {arg},\n'
-             f'                    {members});\n}}\n\n')
-    return guarded(event.cond, text)
+    return text + (f'    qapi_event_send({event_const(event, prefix)}, '
+                   f'"{event.name}", {data},\n'
+                   f'                    {members});\n}}\n\n')
 
 
-def event_const(event):
-    return 'QAPI_EVENT_' + event.name
-
-
-def gen_events(schema, module):
+def gen_events(schema: Schema, module: str,
+               prefix: str) -> Tuple[str, str]:
     """(header, body) of a module."""
     head = '#include "qapi/util.h"\n\n'
     body = ''
     for event in schema.of_module(module, Event):
-        name = c_name(event.name.lower())
-        head += guarded(event.cond, f'void qapi_event_send_{name}('
-                                    f'{params(event)});\n')
-        body += gen_event(event, event_const(event))
+        head += guarded(event.cond, send_prototype(event) + ';\n')
+        body += guarded(event.cond, gen_event(event, prefix))
     return head, body
 
 
-def gen_emit_events(schema, prefix):
+def gen_emit_events(schema: Schema, prefix: str) -> Tuple[str, str]:
     """The enumeration of all events."""
-    p = c_name(prefix)
-    head = f'#include "qapi/util.h"\n\ntypedef enum {p}QAPIEvent {{\n'
-    body = (f'const QEnumLookup {p}QAPIEvent_lookup = {{\n'
-            '    .array = (const char *const[]) {\n')
-    for event in schema.entities:
-        if isinstance(event, Event):
-            head += guarded(event.cond, f'    {event_const(event)},\n')
-            body += guarded(event.cond, f'        [{event_const(event)}] = '
-                                        f'"{event.name}",\n')
-    head += (f'    QAPI_EVENT__MAX,\n}} {p}QAPIEvent;\n\n'
-             f'extern const QEnumLookup {p}QAPIEvent_lookup;\n'
-             f'#define {p}QAPIEvent_str(val) \\\n'
-             f'    qapi_enum_lookup(&{p}QAPIEvent_lookup, (val))\n')
-    return head, body + '    },\n    .size = QAPI_EVENT__MAX,\n};\n'
+    name = c_name(prefix) + 'QAPIEvent'
+    size = c_name(prefix).upper() + 'QAPI_EVENT__MAX'
+    values = [(event_const(e, prefix),
+               Member(e.name, None, False, {'if': e.cond}))
+              for e in schema.of_class(Event)]
+    return ('#include "qapi/util.h"\n\n' +
+            enum_declaration(name, size, values),
+            enum_lookup(name, size, values))

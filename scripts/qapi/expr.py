@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""The form of expressions: keys, types of values, names."""
+"""The form of expressions: keys, kinds of values, names.
+
+What they refer to is checked by schema.py.
+"""
+from __future__ import annotations
+
 import re
+from typing import Any, Dict, Iterator, NoReturn, Tuple
 
 from .error import QAPIError
+from .parser import Expression, Pragma, Result
 
-# Key of each kind of definition: (required, optional)
+# Keys of each kind of definition: (required, optional)
 KEYS = {
     'enum': ({'data'}, {'if', 'features', 'prefix'}),
     'struct': ({'data'}, {'base', 'if', 'features'}),
@@ -15,222 +22,307 @@ KEYS = {
                         'coroutine'}),
     'event': (set(), {'data', 'boxed', 'if', 'features'}),
 }
-FLAGS = {'boxed', 'gen', 'success-response', 'allow-oob', 'allow-preconfig',
-         'coroutine'}
-NAME = re.compile(r'^(__[a-z0-9.-]+_)?(x-)?[a-zA-Z0-9][a-zA-Z0-9_-]*$')
+# Flags, and the value that is not the default
+FLAGS = {'boxed': True, 'gen': False, 'success-response': False,
+         'allow-oob': True, 'allow-preconfig': True, 'coroutine': True}
+# Downstream extensions start with their domain: __org.example_name
+NAME = re.compile(r'(__[a-z][a-z0-9.-]*_)?(x-)?([A-Za-z][A-Za-z0-9_-]*)$')
+# Values of enumerations may start with a digit.
+VALUE = re.compile(r'(__[a-z][a-z0-9.-]*_)?(x-)?([A-Za-z0-9][A-Za-z0-9_-]*)$')
+RESERVED_SUFFIX = 'List'      # of types made from arrays
 
 
-def check_expressions(expressions, pragmas):
+def kind_of(data: Dict[str, Any]) -> str:
+    """Which kind of definition the checked expression @data is."""
+    return next(kind for kind in KEYS if kind in data)
+
+
+def check_expressions(result: Result) -> None:
     """Raise QAPIError for the first expression that is malformed."""
-    for expr in expressions:
-        metas = [m for m in KEYS if m in expr.data]
-        if len(metas) != 1:
-            raise QAPIError(expr.info, "expression must have exactly one of "
-                            "the keys 'enum', 'struct', 'union', "
-                            "'alternate', 'command', 'event'")
-        Checker(expr, metas[0], pragmas).check()
+    for expr in result.expressions:
+        kinds = [kind for kind in KEYS if kind in expr.data]
+        if len(kinds) != 1:
+            raise QAPIError(expr.info, 'expression must have exactly one of '
+                            'the keys ' +
+                            ', '.join(f"'{kind}'" for kind in KEYS))
+        Checker(expr, kinds[0], result.pragma).check()
+
+
+def typed(members: Dict[str, Any]) -> Iterator[Tuple[str, Any]]:
+    """(name, type) of checked members."""
+    for key, value in members.items():
+        yield key.lstrip('*'), \
+            value['type'] if isinstance(value, dict) else value
 
 
 class Checker:
     """Checks one expression."""
 
-    def __init__(self, expr, meta, pragmas):
+    def __init__(self, expr: Expression, kind: str, pragma: Pragma) -> None:
         self.data = expr.data
         self.info = expr.info
         self.doc = expr.doc
-        self.meta = meta
-        self.pragmas = pragmas
-        self.name = expr.data[meta]
+        self.kind = kind
+        self.pragma = pragma
+        self.name: Any = expr.data[kind]
 
-    def fail(self, msg):
+    def _fail(self, msg: str) -> NoReturn:
         raise QAPIError(self.info, msg)
 
-    def check(self):
+    def check(self) -> None:
+        """All of it."""
         if not isinstance(self.name, str):
-            self.fail(f"'{self.meta}' key must have a string value")
-        self.info.what = f"{self.meta} '{self.name}'"
-        self.check_name(self.name, f"name of {self.meta}")
-        self.check_case()
-        self.check_keys()
-        self.check_condition(self.data, self.meta)
-        self.check_features(self.data, self.meta)
-        getattr(self, 'check_' + self.meta)()
-        if self.pragmas.get('doc-required') and not self.doc:
-            self.fail('documentation comment required')
+            self._fail(f"value of '{self.kind}' must be a string")
+        self.info.what = f"{self.kind} '{self.name}'"
+        self._check_definition_name()
+        self._check_keys(self.data, self.kind, {self.kind} | KEYS[
+            self.kind][0], KEYS[self.kind][1])
+        self._check_flags()
+        self._check_extras(self.data, self.kind)
+        getattr(self, '_check_' + self.kind)()
+        self._check_doc()
 
-    def check_name(self, name, what):
-        if not NAME.match(name):
-            self.fail(f"{what} has an invalid name '{name}'")
-        if name.startswith(('q_', 'q-')):
-            self.fail(f"{what} has the reserved name '{name}'")
+    # Names
 
-    def check_case(self):
-        if self.meta == 'event':
-            good = self.name.upper() == self.name and '-' not in self.name
-            hint = 'upper case'
-        elif self.meta == 'command':
-            good = self.name in self.pragmas.get('command-name-exceptions',
-                                                 ()) or \
-                (self.name.lower() == self.name and '_' not in self.name)
-            hint = "lower case with '-'"
+    def _check_name(self, name: Any, what: str, pattern: Any = NAME) -> str:
+        """Returns the part without the prefixes of extensions."""
+        if not isinstance(name, str):
+            self._fail(f'{what} must have a string as name')
+        m = pattern.match(name)
+        if not m:
+            self._fail(f"{what} has the invalid name '{name}'")
+        if m.group(3).lower().startswith(('q-', 'q_')):
+            self._fail(f"{what} has the reserved name '{name}'")
+        return str(m.group(3))
+
+    def _excepted(self, pragma: str) -> bool:
+        return self.name in self.pragma.exceptions[pragma]
+
+    def _check_definition_name(self) -> None:
+        stem = self._check_name(self.name, self.kind)
+        if self.kind == 'event':
+            if not re.fullmatch(r'[A-Z][A-Z0-9_]*', stem):
+                self._fail('name of an event must be in upper case with '
+                           "'_'")
+        elif self.kind == 'command':
+            if not re.fullmatch(r'[a-z][a-z0-9-]*', stem) and \
+                    not self._excepted('command-name-exceptions'):
+                self._fail("name of a command must be in lower case with '-'")
         else:
-            good = self.name[0].isupper() and '_' not in self.name and \
-                '-' not in self.name and not self.name.endswith('List')
-            hint = 'CamelCase, not ending in List'
-        if not good:
-            self.fail(f"name of {self.meta} must be {hint}")
+            if not re.fullmatch(r'[A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*', stem):
+                self._fail('name of a type must be in CamelCase')
+            if stem.endswith(RESERVED_SUFFIX):
+                self._fail('name of a type must not end in '
+                           f"'{RESERVED_SUFFIX}'")
 
-    def check_keys(self):
-        required, optional = KEYS[self.meta]
-        keys = set(self.data) - {self.meta}
-        missing = required - keys
-        unknown = keys - required - optional
-        if missing:
-            self.fail(f"{self.meta} misses key '{sorted(missing)[0]}'")
-        if unknown:
-            self.fail(f"{self.meta} has unknown key '{sorted(unknown)[0]}'")
-        for flag in FLAGS & keys:
-            if not isinstance(self.data[flag], bool):
-                self.fail(f"flag '{flag}' must be a boolean")
+    def _check_member_name(self, name: Any, what: str,
+                           pattern: Any = NAME) -> None:
+        stem = self._check_name(name, what, pattern)
+        if (stem != stem.lower() or '_' in stem) and \
+                not self._excepted('member-name-exceptions'):
+            self._fail(f"name of {what} must not have upper case or '_'")
 
-    def check_condition(self, data, what):
+    # Parts that many expressions have
+
+    def _check_keys(self, data: Dict[str, Any], what: str, required: Any,
+                    optional: Any) -> None:
+        for key in sorted(required):
+            if key not in data:
+                self._fail(f"{what} misses key '{key}'")
+        for key in data:
+            if key not in required and key not in optional:
+                self._fail(f"{what} has unknown key '{key}'")
+
+    def _check_flags(self) -> None:
+        for flag, value in FLAGS.items():
+            if flag in self.data and self.data[flag] is not value:
+                self._fail(f"flag '{flag}' may only be "
+                           f"{str(value).lower()}")
+
+    def _check_extras(self, data: Dict[str, Any], what: str) -> None:
+        """'if' and 'features'."""
         if 'if' in data:
-            self.check_cond(data['if'], what)
+            self._check_condition(data['if'], what)
+        if 'features' in data:
+            self._check_features(data['features'], what)
 
-    def check_cond(self, cond, what):
+    def _check_condition(self, cond: Any, what: str) -> None:
         if isinstance(cond, str):
             if not re.fullmatch(r'[A-Z][A-Z0-9_]*', cond):
-                self.fail(f"'if' condition '{cond}' of {what} is not a valid "
-                          "identifier")
-        elif isinstance(cond, dict) and len(cond) == 1 and \
-                set(cond) <= {'all', 'any', 'not'}:
-            (op, args), = cond.items()
-            if op != 'not' and (not isinstance(args, list) or not args):
-                self.fail(f"'{op}' condition of {what} must be a non-empty "
-                          "list")
-            for arg in [args] if op == 'not' else args:
-                self.check_cond(arg, what)
-        else:
-            self.fail(f"'if' condition of {what} must be a string or an "
-                      "object with key 'all', 'any' or 'not'")
+                self._fail(f"'if' of {what}: '{cond}' is not the name of a "
+                           'macro')
+            return
+        if not isinstance(cond, dict):
+            self._fail(f"'if' of {what} must be a string or an object")
+        if len(cond) != 1 or not set(cond) <= {'all', 'any', 'not'}:
+            self._fail(f"'if' of {what} must have one of the keys 'all', "
+                       "'any', 'not'")
+        (operator, args), = cond.items()
+        if operator == 'not':
+            self._check_condition(args, what)
+            return
+        if not isinstance(args, list) or not args:
+            self._fail(f"'if' of {what}: '{operator}' must be a list that is "
+                       'not empty')
+        for arg in args:
+            self._check_condition(arg, what)
 
-    def check_features(self, data, what):
-        features = data.get('features', [])
+    def _check_features(self, features: Any, what: str) -> None:
         if not isinstance(features, list):
-            self.fail(f"'features' of {what} must be a list")
-        for f in features:
-            name = f if isinstance(f, str) else \
-                f.get('name') if isinstance(f, dict) else None
-            if not isinstance(name, str):
-                self.fail(f"'features' of {what}: each needs a name")
-            self.check_name(name, f"feature of {what}")
-            if isinstance(f, dict):
-                self.check_condition(f, f"feature '{name}'")
+            self._fail(f"'features' of {what} must be a list")
+        seen = set()
+        for feature in features:
+            if not isinstance(feature, dict):
+                feature = {'name': feature}
+            self._check_keys(feature, f'feature of {what}', {'name'}, {'if'})
+            name = feature['name']
+            self._check_member_name(name, f'feature of {what}')
+            self._check_extras(feature, f"feature '{name}'")
+            if name in seen:
+                self._fail(f"feature '{name}' of {what} occurs twice")
+            seen.add(name)
 
-    def check_members(self, members, what):
+    def _check_type(self, ref: Any, what: str) -> None:
+        if isinstance(ref, list):
+            if len(ref) != 1 or not isinstance(ref[0], str):
+                self._fail(f'{what}: an array must contain the name of one '
+                           'type')
+        elif not isinstance(ref, str):
+            self._fail(f'{what} must be the name of a type or an array')
+
+    def _check_members(self, members: Any, what: str) -> None:
         if not isinstance(members, dict):
-            self.fail(f"{what} must be an object")
+            self._fail(f'{what} must be an object')
         for key, value in members.items():
             name = key[1:] if key.startswith('*') else key
-            self.check_name(name, f"member of {what}")
-            self.check_member_case(name)
-            if name.startswith(('has_', 'has-')) or name == 'u':
-                self.fail(f"member '{name}' of {what} has a reserved name")
+            self._check_member_name(name, f'member of {what}')
+            member = f"member '{name}'"
+            if name == 'u' or name.startswith(('has-', 'has_')):
+                self._fail(f'{member} has a reserved name')
             if isinstance(value, dict):
-                if set(value) - {'type', 'if', 'features'} or \
-                        'type' not in value:
-                    self.fail(f"member '{name}' of {what} must have key "
-                              "'type' and may have 'if' and 'features'")
-                self.check_condition(value, f"member '{name}'")
-                self.check_features(value, f"member '{name}'")
+                self._check_keys(value, member, {'type'}, {'if', 'features'})
+                self._check_extras(value, member)
                 value = value['type']
-            self.check_ref(value, f"member '{name}' of {what}")
+            self._check_type(value, member)
 
-    def check_member_case(self, name):
-        if self.name not in self.pragmas.get('member-name-exceptions', ()) \
-                and (name.lower() != name or '_' in name) and \
-                self.name[:1].isupper() and self.meta != 'event':
-            self.fail(f"name of member '{name}' must not use uppercase or "
-                      "'_'")
-
-    def check_ref(self, value, what):
-        if isinstance(value, list):
-            if len(value) != 1 or not isinstance(value[0], str):
-                self.fail(f"{what}: array type must contain a single type "
-                          "name")
-        elif not isinstance(value, str):
-            self.fail(f"{what} should be a type name")
-
-    def check_enum(self):
-        if not isinstance(self.data['data'], list):
-            self.fail("'data' must be a list")
-        seen = set()
-        for value in self.data['data']:
+    def _check_branches(self) -> None:
+        branches = self.data['data']
+        if not isinstance(branches, dict):
+            self._fail("'data' must be an object")
+        for name, value in branches.items():
+            # Those of unions are values of enumerations.
+            self._check_name(name, "branch of 'data'", VALUE)
             if isinstance(value, dict):
-                if set(value) - {'name', 'if', 'features'} or \
-                        not isinstance(value.get('name'), str):
-                    self.fail("a value must have key 'name' and may have "
-                              "'if' and 'features'")
-                self.check_condition(value, f"value '{value['name']}'")
-                self.check_features(value, f"value '{value['name']}'")
-                value = value['name']
+                self._check_keys(value, f"branch '{name}'", {'type'}, {'if'})
+                self._check_extras(value, f"branch '{name}'")
+                value = value['type']
             if not isinstance(value, str):
-                self.fail('a value must be a string or an object')
-            self.check_name(value, 'value')
-            if value in seen:
-                self.fail(f"value '{value}' occurs twice")
-            seen.add(value)
-        if not isinstance(self.data.get('prefix', ''), str):
-            self.fail("'prefix' must be a string")
+                self._fail(f"branch '{name}' must be the name of a type")
 
-    def check_struct(self):
-        self.check_members(self.data['data'], "'data'")
+    # The kinds
+
+    def _check_enum(self) -> None:
+        values = self.data['data']
+        if not isinstance(values, list):
+            self._fail("'data' must be a list")
+        prefix = self.data.get('prefix', 'X')
+        if not isinstance(prefix, str) or \
+                not re.fullmatch(r'[A-Z][A-Z0-9_]*', prefix):
+            self._fail("'prefix' must be a string in upper case with '_'")
+        for value in values:
+            if not isinstance(value, dict):
+                value = {'name': value}
+            self._check_keys(value, "value of 'data'", {'name'},
+                             {'if', 'features'})
+            name = value['name']
+            self._check_member_name(name, "value of 'data'", VALUE)
+            self._check_extras(value, f"value '{name}'")
+
+    def _check_struct(self) -> None:
+        self._check_members(self.data['data'], "'data'")
         if not isinstance(self.data.get('base', ''), str):
-            self.fail("'base' of a struct must be a type name")
+            self._fail("'base' of a struct must be the name of a type")
 
-    def check_union(self):
+    def _check_union(self) -> None:
         base = self.data['base']
         if isinstance(base, dict):
-            self.check_members(base, "'base'")
+            self._check_members(base, "'base'")
         elif not isinstance(base, str):
-            self.fail("'base' must be a type name or an object")
+            self._fail("'base' must be the name of a type or an object")
         if not isinstance(self.data['discriminator'], str):
-            self.fail("'discriminator' must be a string")
-        self.check_branches()
+            self._fail("'discriminator' must be a string")
+        self._check_branches()
 
-    def check_alternate(self):
+    def _check_alternate(self) -> None:
+        self._check_branches()
         if not self.data['data']:
-            self.fail("'data' must not be empty")
-        self.check_branches()
+            self._fail("'data' must not be empty")
 
-    def check_branches(self):
-        if not isinstance(self.data['data'], dict):
-            self.fail("'data' must be an object")
-        for key, value in self.data['data'].items():
-            self.check_name(key, 'branch')
-            if isinstance(value, dict):
-                if set(value) - {'type', 'if'} or 'type' not in value:
-                    self.fail(f"branch '{key}' must have key 'type' and may "
-                              "have 'if'")
-                self.check_condition(value, f"branch '{key}'")
-                value = value['type']
-            self.check_ref(value, f"branch '{key}'")
-
-    def check_args(self):
+    def _check_args(self) -> None:
         data = self.data.get('data', {})
+        boxed = self.data.get('boxed', False)
         if isinstance(data, dict):
-            if self.data.get('boxed'):
-                self.fail("'boxed': true needs 'data' to be a type name")
-            self.check_members(data, "'data'")
+            if boxed:
+                self._fail("'boxed' needs 'data' to be the name of a type")
+            self._check_members(data, "'data'")
         elif not isinstance(data, str):
-            self.fail("'data' must be a type name or an object")
+            self._fail("'data' must be the name of a type or an object")
 
-    def check_command(self):
-        self.check_args()
+    def _check_command(self) -> None:
+        self._check_args()
         if 'returns' in self.data:
-            self.check_ref(self.data['returns'], "'returns'")
+            self._check_type(self.data['returns'], "'returns'")
         if self.data.get('coroutine') and self.data.get('allow-oob'):
-            self.fail("'coroutine' and 'allow-oob' exclude each other")
+            self._fail("flags 'coroutine' and 'allow-oob' exclude each other")
 
-    def check_event(self):
-        self.check_args()
+    def _check_event(self) -> None:
+        self._check_args()
+
+    # Documentation
+
+    def _check_doc(self) -> None:
+        if not self.doc:
+            if self.pragma.doc_required:
+                self._fail('documentation is missing')
+            return
+        if self.doc.name != self.name:
+            raise QAPIError(self.doc.info, f"documentation of "
+                            f"'{self.doc.name}' is not followed by its "
+                            'definition')
+        self.doc.check(
+            self._described(), self._features(), self.kind == 'command',
+            self.pragma.doc_required and
+            not self._excepted('documentation-exceptions'))
+
+    def _described(self) -> list[str]:
+        """What the documentation describes, besides features."""
+        data = self.data.get('data', {})
+        if self.kind == 'enum':
+            return [v['name'] if isinstance(v, dict) else v for v in data]
+        if self.kind == 'union':
+            # Branches are described where their types are.
+            data = self.data['base']
+        if isinstance(data, str):
+            return []
+        return [name for name, _ in typed(data)]
+
+    def _features(self) -> list[str]:
+        """All features of the definition and what is in it."""
+        found = []
+
+        def collect(data: Any) -> None:
+            if isinstance(data, dict):
+                for feature in data.get('features', []):
+                    name = feature['name'] if isinstance(feature, dict) \
+                        else feature
+                    if name not in found:
+                        found.append(name)
+
+        collect(self.data)
+        for part in ('data', 'base'):
+            values = self.data.get(part, [])
+            if isinstance(values, dict):
+                values = list(values.values())
+            for value in values if isinstance(values, list) else []:
+                collect(value)
+        return found

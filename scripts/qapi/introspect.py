@@ -1,188 +1,178 @@
 # SPDX-License-Identifier: MIT
 """The schema as data, for query-qmp-schema: JSON text in a C string.
 
-Types have numbers as names, so that nobody relies on theirs; only what
-commands and events need is there.  Conditions are left to the preprocessor:
-each entry, member or value with a condition is a string of its own."""
+Types have numbers as names, so that no client relies on theirs; only those
+that commands and events need are there.  What is conditional is left to the
+preprocessor, which joins the lines of the string.
+"""
+from __future__ import annotations
+
 import json
+from typing import Any, Dict, List, Optional, Tuple
 
-from .common import c_name, condition, escape
-from .schema import Alternate, Array, Builtin, Command, Enum, Event
+from .common import Cond, any_of, c_name, escape, guarded
+from .entities import (Alternate, Array, Builtin, Command, Entity, Enum,
+                       Event, Feature, Member, Object, Type)
+from .schema import Schema
+
+# JSON text, and when it is there
+Item = Tuple[str, Optional[Cond]]
 
 
-class Text:
-    """JSON text in pieces, some of which are conditional."""
+def c_line(text: str, cond: Optional[Cond] = None) -> str:
+    """A line of the string."""
+    return guarded(cond, f'    "{escape(text)}"\n')
 
-    def __init__(self):
-        self.lines = []
 
-    def add(self, text, cond=None):
-        line = f'    "{escape(text)}"\n'
-        cond = condition(cond)
-        if cond:
-            line = f'#if {cond}\n{line}#endif\n'
-        self.lines.append(line)
+def c_list(items: List[Item]) -> str:
+    """Lines with a JSON array."""
+    text = c_line('[')
+    for i, (item, cond) in enumerate(items):
+        line = c_line(item)
+        later = [c for _, c in items[i + 1:]]
+        if later:
+            line += c_line(', ', any_of(later))
+        text += guarded(cond, line)
+    return text + c_line(']')
 
-    def __str__(self):
-        return ''.join(self.lines)
+
+def c_object(fields: Dict[str, Any]) -> str:
+    """Lines with a JSON object; values that are lists consist of Items."""
+    text, start = '', '{'
+    for key, value in fields.items():
+        start += f'{json.dumps(key)}: '
+        if isinstance(value, list):
+            text += c_line(start) + c_list(value)
+            start = ', '
+        else:
+            start += json.dumps(value) + ', '
+    return text + c_line(start[:-2] + '}')
+
+
+def feature_items(features: List[Feature]) -> Dict[str, Any]:
+    """The field for them, if there are any."""
+    items = [(json.dumps(name), cond) for name, cond in features]
+    return {'features': items} if items else {}
 
 
 class Introspection:
-    """Collects the entries."""
+    """Collects the text of all entries."""
 
-    def __init__(self, schema, unmask):
+    def __init__(self, schema: Schema, unmask: bool) -> None:
         self.schema = schema
         self.unmask = unmask
-        self.names = {}
-        self.pending = []
-        self.text = Text()
+        self.empty = Object('q_empty', None, None, {})  # no arguments
+        self.used: List[Type] = []      # in the order of their first use
+        self.numbers: Dict[Type, str] = {}
+        self.entries: List[Item] = []
 
-    def type_name(self, type_):
-        if type_ is None:
-            type_ = 'q_empty'
+    def _name(self, type_: Optional[Type]) -> str:
+        type_ = type_ or self.empty
+        if isinstance(type_, Builtin) and type_.json_type == 'int':
+            # They differ in C only.
+            type_ = self.schema.types['int']
+        if type_ not in self.used:
+            self.used.append(type_)
         if isinstance(type_, Builtin):
-            # All integers look the same on the wire.
-            if type_.json_type == 'int':
-                type_ = self.schema.types['int']
-            self.want(type_)
             return type_.name
         if isinstance(type_, Array):
-            name = '[' + self.type_name(type_.element) + ']'
-            self.names.setdefault(type_.name, name)
-            self.want(type_)
-            return name
-        key = type_ if isinstance(type_, str) else type_.name
-        if key not in self.names:
-            self.names[key] = key if self.unmask else str(len(self.numbered()))
-            self.pending.append(type_)
-        return self.names[key]
+            return f'[{self._name(type_.element)}]'
+        if self.unmask:
+            return type_.name
+        return self.numbers.setdefault(type_, str(len(self.numbers)))
 
-    def numbered(self):
-        return [n for n in self.names.values()
-                if not n.startswith('[') and n not in self.builtin_names()]
+    def _add(self, name: str, meta: str, fields: Dict[str, Any],
+             entity: Entity) -> None:
+        self.entries.append((c_object({
+            'name': name, 'meta-type': meta, **fields,
+            **feature_items(entity.features)}), entity.cond))
 
-    def builtin_names(self):
-        return {t.name for t in self.schema.types.values()
-                if isinstance(t, Builtin)}
+    def _member(self, member: Member) -> Item:
+        fields: Dict[str, Any] = {'name': member.name,
+                                  'type': self._name(member.type)}
+        if member.optional:
+            fields['default'] = None
+        # Their conditions do not reach into the JSON of a list's element.
+        if member.features:
+            fields['features'] = [name for name, _ in member.features]
+        return json.dumps(fields), member.cond
 
-    def want(self, type_):
-        if type_.name not in self.names or \
-                type_ not in self.pending and type_.name not in self.done:
-            self.names.setdefault(type_.name, type_.name)
-            self.pending.append(type_)
+    def _variants(self, union: Object, enum: Enum) -> List[Item]:
+        branches = {b.name: b for b in union.branches}
+        items = []
+        for value in enum.values:
+            branch = branches.get(value.name)
+            conds = [c for c in (value.cond, branch and branch.cond) if c]
+            items.append((json.dumps({
+                'case': value.name,
+                'type': self._name(branch.type if branch else None)}),
+                          {'all': conds} if conds else None))
+        return items
 
-    def entry(self, name, meta, data, entity=None):
-        """Start an entry: everything but the closing brace."""
-        obj = {'name': name, 'meta-type': meta, **data}
-        features = [f for f, _ in entity.features] if entity else []
-        if features:
-            obj['features'] = features
-        return json.dumps(obj)[:-1]
+    def _enum(self, enum: Enum) -> Dict[str, Any]:
+        members = []
+        for value in enum.values:
+            fields: Dict[str, Any] = {'name': value.name}
+            if value.features:
+                fields['features'] = [name for name, _ in value.features]
+            members.append((json.dumps(fields), value.cond))
+        return {'members': members,
+                'values': [(json.dumps(v.name), v.cond)
+                           for v in enum.values]}
 
-    @staticmethod
-    def listed(key, items):
-        """, "KEY": [ITEMS] where each item is (text, condition)."""
-        yield f', "{key}": [', None
-        for text, cond in items:
-            yield text + ', ', cond
-        yield ']', None
-
-    def put(self, start, lists, cond):
-        inner = Text()
-        inner.add(start)
-        for key, items in lists:
-            for text, c in self.listed(key, items):
-                inner.add(text, c)
-        inner.add('}, ')
-        cond = condition(cond)
-        text = str(inner)
-        self.text.lines.append(f'#if {cond}\n{text}#endif\n' if cond else text)
-
-    def member(self, m):
-        obj = {'name': m.name, 'type': self.type_name(m.type)}
-        if m.optional:
-            obj['default'] = None
-        if m.features:
-            obj['features'] = [f for f, _ in m.features]
-        return json.dumps(obj), m.cond
-
-    def put_type(self, t):
-        if isinstance(t, str):
-            self.put(self.entry(self.names[t], 'object', {}),
-                     [('members', [])], None)
-        elif isinstance(t, Builtin):
-            self.put(self.entry(t.name, 'builtin',
-                                {'json-type': t.json_type}), [], None)
-        elif isinstance(t, Array):
-            self.put(self.entry(self.names[t.name], 'array',
-                                {'element-type': self.type_name(t.element)}),
-                     [], t.cond)
-        elif isinstance(t, Enum):
-            members = []
-            for m in t.members:
-                obj = {'name': m.name}
-                if m.features:
-                    obj['features'] = [f for f, _ in m.features]
-                members.append((json.dumps(obj), m.cond))
-            self.put(self.entry(self.names[t.name], 'enum', {}, t),
-                     [('members', members),
-                      ('values', [(json.dumps(m.name), m.cond)
-                                  for m in t.members])], t.cond)
-        elif isinstance(t, Alternate):
-            self.put(self.entry(self.names[t.name], 'alternate', {}, t),
-                     [('members', [(json.dumps(
-                         {'type': self.type_name(b.type)}), b.cond)
-                         for b in t.branches])], t.cond)
+    def _add_type(self, type_: Type) -> None:
+        name = self._name(type_)
+        fields: Dict[str, Any]
+        if isinstance(type_, Builtin):
+            meta, fields = 'builtin', {'json-type': type_.json_type}
+        elif isinstance(type_, Array):
+            meta, fields = 'array', {
+                'element-type': self._name(type_.element)}
+        elif isinstance(type_, Enum):
+            meta, fields = 'enum', self._enum(type_)
+        elif isinstance(type_, Alternate):
+            meta, fields = 'alternate', {'members': [
+                (json.dumps({'type': self._name(b.type)}), b.cond)
+                for b in type_.branches]}
         else:
-            self.put_object(t)
+            assert isinstance(type_, Object)
+            meta, fields = 'object', {
+                'members': [self._member(m) for m in type_.members()]}
+            if type_.tag:
+                assert isinstance(type_.tag.type, Enum)
+                fields['tag'] = type_.tag.name
+                fields['variants'] = self._variants(type_, type_.tag.type)
+        self._add(name, meta, fields, type_)
 
-    def put_object(self, o):
-        members = [self.member(m) for m in o.members()]
-        lists = [('members', members)]
-        data = {}
-        if o.tag:
-            data['tag'] = o.tag.name
-            taken = {b.name: b for b in o.branches}
-            variants = []
-            for value in o.tag.type.members:
-                branch = taken.get(value.name)
-                obj = {'case': value.name,
-                       'type': self.type_name(branch.type if branch
-                                              else None)}
-                cond = branch.cond if branch and branch.cond else value.cond
-                variants.append((json.dumps(obj), cond))
-            lists.append(('variants', variants))
-        self.put(self.entry(self.names[o.name], 'object', data, o), lists,
-                 o.cond)
-
-    def run(self):
-        self.done = set()
+    def text(self) -> str:
+        """The C string."""
         for e in self.schema.entities:
             if isinstance(e, Command):
-                data = {'arg-type': self.type_name(e.arg),
-                        'ret-type': self.type_name(e.ret)}
+                fields = {'arg-type': self._name(e.arg),
+                          'ret-type': self._name(e.ret)}
                 if e.allow_oob:
-                    data['allow-oob'] = True
-                self.put(self.entry(e.name, 'command', data, e), [], e.cond)
+                    fields['allow-oob'] = True
+                self._add(e.name, 'command', fields, e)
             elif isinstance(e, Event):
-                self.put(self.entry(e.name, 'event',
-                                    {'arg-type': self.type_name(e.arg)}, e),
-                         [], e.cond)
-        while self.pending:
-            t = self.pending.pop(0)
-            name = t if isinstance(t, str) else t.name
-            if name not in self.done:
-                self.done.add(name)
-                self.put_type(t)
-        return str(self.text)
+                self._add(e.name, 'event', {'arg-type': self._name(e.arg)},
+                          e)
+        # Types use types, which are added at the end.
+        for type_ in self.used:
+            self._add_type(type_)
+        text = c_line('[')
+        for i, (entry, cond) in enumerate(self.entries):
+            later = [c for _, c in self.entries[i + 1:]]
+            if later:
+                entry += c_line(', ', any_of(later))
+            text += guarded(cond, entry)
+        return text + c_line(']')
 
 
-def gen_introspect(schema, prefix, unmask):
-    """(header, body)."""
+def gen_introspect(schema: Schema, prefix: str,
+                   unmask: bool) -> Tuple[str, str]:
+    """(header, body)"""
     name = c_name(prefix) + 'qmp_schema_json'
-    head = ('/* A JSON array; lists in it may end with a comma. */\n'
-            f'extern const char {name}[];\n')
-    intro = Introspection(schema, unmask)
-    intro.done = set()
-    body = intro.run()
-    return head, f'const char {name}[] =\n    "["\n{body}    "]";\n'
+    return (f'/* What query-qmp-schema returns, as JSON. */\n'
+            f'extern const char {name}[];\n',
+            f'const char {name}[] =\n'
+            f'{Introspection(schema, unmask).text()}    ;\n')

@@ -1,82 +1,112 @@
 # SPDX-License-Identifier: MIT
 """Files of generated code."""
+from __future__ import annotations
+
 import os
+from typing import List, Tuple
 
 from .commands import gen_commands, gen_init_commands
+from .docs import gen_docs
 from .events import gen_emit_events, gen_events
 from .introspect import gen_introspect
+from .schema import Schema
 from .types import gen_builtin_types, gen_types
 from .visit import gen_builtin_visit, gen_visit
 
-
-def write(path, text):
-    """Write unless the file has this content already."""
-    try:
-        with open(path, encoding='utf-8') as f:
-            if f.read() == text:
-                os.utime(path)
-                return
-    except FileNotFoundError:
-        pass
-    with open(path, 'w', encoding='utf-8') as f:
-        f.write(text)
+NOTE = 'Made by qapi-gen.py; do not edit.'
 
 
-def write_pair(outdir, base, includes, head, body):
-    """BASE.h with @head, BASE.c with @includes and @body."""
-    guard = base.upper().replace('-', '_') + '_H'
-    note = '/* Made by qapi-gen.py; do not edit. */\n'
-    write(os.path.join(outdir, base + '.h'),
-          f'{note}#ifndef {guard}\n#define {guard}\n\n{head}\n#endif\n')
-    lines = ''.join(f'#include "{i}"\n' for i in
-                    ['qemu/osdep.h', 'qapi/' + base + '.h'] + includes)
-    write(os.path.join(outdir, base + '.c'), f'{note}{lines}\n{body}')
+class Output:
+    """Writes files."""
 
+    def __init__(self, schema: Schema, outdir: str, prefix: str) -> None:
+        self.schema = schema
+        self.outdir = outdir
+        self.prefix = prefix
+        os.makedirs(outdir, exist_ok=True)
 
-def include_modules(schema, prefix, kind, module):
-    """#include lines for the modules that @module includes."""
-    return ''.join(f'#include "qapi/{prefix}qapi-{kind}-{m}.h"\n'
-                   for m in schema.includes.get(module, [])
-                   if m in schema.modules)
+    def _write(self, name: str, text: str) -> None:
+        with open(os.path.join(self.outdir, name), 'w',
+                  encoding='utf-8') as f:
+            f.write(text)
 
+    def _pair(self, base: str, includes: List[str],
+              text: Tuple[str, str]) -> None:
+        """BASE.h and BASE.c of (header, body); includes: of the body."""
+        head, body = text
+        guard = base.upper().replace('-', '_') + '_H'
+        self._write(base + '.h', f'/* {NOTE} */\n'
+                    f'#ifndef {guard}\n#define {guard}\n\n{head}\n#endif\n')
+        lines = ''.join(f'#include "{i}"\n' for i in
+                        ['qemu/osdep.h', f'qapi/{base}.h'] + includes)
+        self._write(base + '.c', f'/* {NOTE} */\n{lines}\n{body}')
 
-def generate(schema, outdir, prefix, unmask):
-    """Write all files."""
-    os.makedirs(outdir, exist_ok=True)
-    write_pair(outdir, 'qapi-builtin-types',
-               ['qapi/dealloc-visitor.h', 'qapi/qapi-builtin-visit.h'],
-               *gen_builtin_types(schema))
-    write_pair(outdir, 'qapi-builtin-visit', ['qapi/visit-generated.h'],
-               *gen_builtin_visit(schema))
-    for module in schema.modules:
-        head, body = gen_types(schema, module)
-        head = ('#include "qapi/qapi-builtin-types.h"\n' +
-                include_modules(schema, prefix, 'types', module) + head)
-        write_pair(outdir, f'{prefix}qapi-types-{module}',
-                   ['qapi/dealloc-visitor.h',
-                    f'qapi/{prefix}qapi-visit-{module}.h'], head, body)
-        head, body = gen_visit(schema, module)
-        head = ('#include "qapi/qapi-builtin-visit.h"\n'
-                f'#include "qapi/{prefix}qapi-types-{module}.h"\n' +
-                include_modules(schema, prefix, 'visit', module) + head)
-        write_pair(outdir, f'{prefix}qapi-visit-{module}',
+    def _included(self, kind: str, module: str) -> str:
+        """#include lines for the modules that @module includes."""
+        return ''.join(
+            f'#include "qapi/{self.prefix}qapi-{kind}-{m}.h"\n'
+            for m in self.schema.includes.get(module, [])
+            if m in self.schema.modules)
+
+    def builtins(self) -> None:
+        """What is the same for all schemas."""
+        self._pair('qapi-builtin-types',
+                   ['qapi/dealloc-visitor.h', 'qapi/qapi-builtin-visit.h'],
+                   gen_builtin_types(self.schema))
+        self._pair('qapi-builtin-visit', ['qapi/visit-generated.h'],
+                   gen_builtin_visit(self.schema))
+
+    def module(self, module: str) -> None:
+        """The files of one module."""
+        p = self.prefix
+        types = f'#include "qapi/{p}qapi-types-{module}.h"\n'
+        visit = f'qapi/{p}qapi-visit-{module}.h'
+        head, body = gen_types(self.schema, module)
+        self._pair(f'{p}qapi-types-{module}',
+                   ['qapi/dealloc-visitor.h', visit],
+                   ('#include "qapi/qapi-builtin-types.h"\n' +
+                    self._included('types', module) + head, body))
+        head, body = gen_visit(self.schema, module)
+        self._pair(f'{p}qapi-visit-{module}',
                    ['qapi/error.h', 'qapi/qmp/qerror.h',
-                    'qapi/visit-generated.h'], head, body)
-        head, body = gen_commands(schema, module)
-        head = f'#include "qapi/{prefix}qapi-types-{module}.h"\n' + head
-        write_pair(outdir, f'{prefix}qapi-commands-{module}',
-                   ['qapi/error.h', 'qapi/visit-generated.h',
-                    f'qapi/{prefix}qapi-visit-{module}.h'], head, body)
-        head, body = gen_events(schema, module)
-        head = f'#include "qapi/{prefix}qapi-types-{module}.h"\n' + head
-        write_pair(outdir, f'{prefix}qapi-events-{module}',
+                    'qapi/visit-generated.h'],
+                   ('#include "qapi/qapi-builtin-visit.h"\n' + types +
+                    self._included('visit', module) + head, body))
+        head, body = gen_commands(self.schema, module)
+        self._pair(f'{p}qapi-commands-{module}',
+                   ['qapi/error.h', 'qapi/visit-generated.h', visit],
+                   (types + head, body))
+        head, body = gen_events(self.schema, module, p)
+        self._pair(f'{p}qapi-events-{module}',
                    ['qapi/qmp-event.h', 'qapi/visit-generated.h',
-                    f'qapi/{prefix}qapi-emit-events.h',
-                    f'qapi/{prefix}qapi-visit-{module}.h'], head, body)
-    write_pair(outdir, f'{prefix}qapi-emit-events', [],
-               *gen_emit_events(schema, prefix))
-    write_pair(outdir, f'{prefix}qapi-init-commands',
-               [f'qapi/qapi-commands-{m}.h' for m in schema.modules],
-               *gen_init_commands(schema, prefix))
-    write_pair(outdir, f'{prefix}qapi-introspect', [],
-               *gen_introspect(schema, prefix, unmask))
+                    f'qapi/{p}qapi-emit-events.h', visit],
+                   (types + head, body))
+
+    def events(self) -> None:
+        """The enumeration of all events."""
+        self._pair(f'{self.prefix}qapi-emit-events', [],
+                   gen_emit_events(self.schema, self.prefix))
+
+    def root(self, unmask: bool, marshal_prefix: str) -> None:
+        """What depends on which modules the root includes."""
+        p = self.prefix
+        self._pair(f'{p}qapi-init-commands',
+                   [f'qapi/{marshal_prefix}qapi-commands-{m}.h'
+                    for m in self.schema.modules],
+                   gen_init_commands(self.schema, p))
+        self._pair(f'{p}qapi-introspect', [],
+                   gen_introspect(self.schema, p, unmask))
+        self._write(f'{p}qapi-doc.rst', gen_docs(self.schema, NOTE))
+
+
+def generate(schema: Schema, outdir: str, prefix: str, unmask: bool,
+             root_only: bool) -> None:
+    """Write all files; with @root_only those of a root whose modules belong
+    to another one, without prefix."""
+    output = Output(schema, outdir, prefix)
+    if not root_only:
+        output.builtins()
+        for module in schema.modules:
+            output.module(module)
+        output.events()
+    output.root(unmask, '' if root_only else prefix)

@@ -1,187 +1,196 @@
 # SPDX-License-Identifier: MIT
-"""From the text of schema files to expressions: JSON with single quotes,
-comments and doc comments."""
+"""From schema files to expressions with their documentation; directives."""
+from __future__ import annotations
+
 import os
-import re
+from typing import Any, Dict, List, Optional, Set, Tuple
 
+from .doc import Doc
 from .error import Info, QAPIError
+from .lexer import Lexer, Token
 
-TOKEN = re.compile(r"""
-    (?P<space>[ \n]+)
-  | (?P<doc>\#\#\n(?:\#[^\n]*\n)*?\#\#\n)
-  | (?P<comment>\#[^\n]*\n?)
-  | (?P<punct>[{}:,\[\]])
-  | '(?P<string>[^'\n]*)'
-  | (?P<bool>true|false)
-""", re.X)
+LIST_PRAGMAS = ('command-name-exceptions', 'command-returns-exceptions',
+                'documentation-exceptions', 'member-name-exceptions')
+
+
+class Pragma:
+    """What directives 'pragma' say."""
+
+    def __init__(self) -> None:
+        self.doc_required = False
+        self.exceptions: Dict[str, Set[str]] = {p: set()
+                                                for p in LIST_PRAGMAS}
+
+    def set(self, name: str, value: Any, info: Info) -> None:
+        """One of them."""
+        if name == 'doc-required':
+            if not isinstance(value, bool):
+                raise QAPIError(info, f"pragma '{name}' must be a boolean")
+            self.doc_required = value
+        elif name in self.exceptions:
+            if not isinstance(value, list) or \
+                    not all(isinstance(v, str) for v in value):
+                raise QAPIError(info, f"pragma '{name}' must be a list of "
+                                      "strings")
+            self.exceptions[name].update(value)
+        else:
+            raise QAPIError(info, f"unknown pragma '{name}'")
 
 
 class Expression:
     """One top-level expression, with its documentation if there is one."""
 
-    def __init__(self, data, info, doc):
+    def __init__(self, data: Dict[str, Any], info: Info,
+                 doc: Optional[Doc]) -> None:
         self.data = data
         self.info = info
         self.doc = doc
 
 
-class Parser:
-    """Parses a file and what it includes.  Results: expressions, and
-    includes: [(including file, included file)]."""
+class Result:
+    """What all files together contain."""
 
-    def __init__(self, fname, root=None, info=None):
-        self.root = root or self
+    def __init__(self) -> None:
+        self.pragma = Pragma()
+        self.expressions: List[Expression] = []
+        self.free_docs: List[Doc] = []
+        self.files: List[str] = []                  # in order
+        self.includes: List[Tuple[str, str]] = []   # (file, included file)
+
+
+def parse_schema(fname: str) -> Result:
+    """The file @fname and all that it includes."""
+    result = Result()
+    FileParser(fname, None, result).parse()
+    return result
+
+
+class FileParser:
+    """Parses one file into a Result."""
+
+    def __init__(self, fname: str, included_from: Optional[Info],
+                 result: Result) -> None:
         self.fname = fname
-        self.info = info
-        if not root:
-            self.seen = set()
-            self.pragmas = {}
-            self.expressions = []
-            self.includes = []
-        self.root.seen.add(os.path.abspath(fname))
-        try:
-            with open(fname, encoding='utf-8') as f:
-                self.text = f.read()
-        except OSError as e:
-            raise QAPIError(info, f"can't read schema file '{fname}': "
-                                  f"{e.strerror}") from e
-        self.pos = 0
-        self.kind = self.value = None
-        self._next()
-        self._parse_file()
-
-    # Tokens
-
-    def _here(self, pos=None):
-        line = self.text.count('\n', 0, self.pos if pos is None else pos) + 1
-        return Info(self.fname, line, self.info)
-
-    def _next(self):
-        """Go to the next token that is neither space nor comment."""
-        while self.pos < len(self.text):
-            m = TOKEN.match(self.text, self.pos)
-            if not m:
-                raise QAPIError(self._here(), 'stray '
-                                f'{self.text[self.pos]!r}')
-            self.start, self.pos = self.pos, m.end()
-            kind = m.lastgroup
-            if kind in ('space', 'comment'):
-                continue
-            self.kind, self.value = kind, m.group(kind)
-            if kind == 'string' and '\\' in self.value:
-                raise QAPIError(self._here(self.start),
-                                'escapes in strings are not supported')
-            return
-        self.start = self.pos
-        self.kind = self.value = None
-
-    def _error(self, msg):
-        raise QAPIError(self._here(self.start), msg)
-
-    def _accept(self, punct):
-        if self.kind == 'punct' and self.value == punct:
-            self._next()
-            return True
-        return False
+        self.included_from = included_from
+        self.result = result
+        result.files.append(os.path.abspath(fname))
+        self.lexer = Lexer(fname, included_from)
+        self.token = self.lexer.next()
 
     # Values
 
-    def _value(self):
-        if self.kind == 'string':
-            value = self.value
-        elif self.kind == 'bool':
-            value = self.value == 'true'
-        elif self._accept('{'):
-            return self._members()
-        elif self._accept('['):
-            return self._elements()
-        else:
-            self._error("expected '{', '[', string, or boolean")
-        self._next()
-        return value
+    def _take(self) -> Token:
+        token = self.token
+        self.token = self.lexer.next()
+        return token
 
-    def _members(self):
-        result = {}
+    def _accept(self, punct: str) -> bool:
+        if self.token.kind == 'punct' and self.token.value == punct:
+            self._take()
+            return True
+        return False
+
+    def _expect(self, punct: str, expected: str) -> None:
+        if not self._accept(punct):
+            raise QAPIError(self.token.info, f'expected {expected}')
+
+    def _value(self) -> Any:
+        if self.token.kind == 'string':
+            return self._take().value
+        if self.token.kind == 'bool':
+            return self._take().value == 'true'
+        if self._accept('{'):
+            return self._members()
+        if self._accept('['):
+            return self._elements()
+        raise QAPIError(self.token.info,
+                        "expected '{', '[', string, or boolean")
+
+    def _members(self) -> Dict[str, Any]:
+        result: Dict[str, Any] = {}
         if self._accept('}'):
             return result
         while True:
-            if self.kind != 'string':
-                self._error('expected string or "}"')
-            key = self.value
-            if key in result:
-                self._error(f"duplicate key '{key}'")
-            self._next()
-            if not self._accept(':'):
-                self._error("expected ':'")
-            result[key] = self._value()
+            key = self._take()
+            if key.kind != 'string':
+                raise QAPIError(key.info, "expected string or '}'")
+            if key.value in result:
+                raise QAPIError(key.info, f"duplicate key '{key.value}'")
+            self._expect(':', "':'")
+            result[key.value] = self._value()
             if self._accept('}'):
                 return result
-            if not self._accept(','):
-                self._error("expected ',' or '}'")
+            self._expect(',', "',' or '}'")
 
-    def _elements(self):
-        result = []
+    def _elements(self) -> List[Any]:
+        result: List[Any] = []
         if self._accept(']'):
             return result
         while True:
             result.append(self._value())
             if self._accept(']'):
                 return result
-            if not self._accept(','):
-                self._error("expected ',' or ']'")
+            self._expect(',', "',' or ']'")
 
     # Files
 
-    def _parse_file(self):
-        doc = None
-        while self.kind:
-            info = self._here(self.start)
-            if self.kind == 'doc':
-                doc = self.value
-                self._next()
+    def parse(self) -> None:
+        """Parse the file."""
+        doc: Optional[Doc] = None
+        while self.token.kind != 'end':
+            if self.token.kind == 'doc':
+                self._end_doc(doc)
+                token = self._take()
+                doc = Doc(token.value, token.info)
+                if not doc.name:
+                    self.result.free_docs.append(doc)
+                    doc = None
                 continue
-            data = self._value()
-            if not isinstance(data, dict):
-                raise QAPIError(info, 'expected an object')
-            if 'include' in data:
-                self._include(data, info)
-            elif 'pragma' in data:
-                self._pragma(data, info)
-            else:
-                self.root.expressions.append(Expression(data, info, doc))
+            self._expression(doc)
             doc = None
+        self._end_doc(doc)
 
-    def _include(self, data, info):
+    @staticmethod
+    def _end_doc(doc: Optional[Doc]) -> None:
+        if doc:
+            raise QAPIError(doc.info, f"documentation of '{doc.name}' is not "
+                                      "followed by its definition")
+
+    def _expression(self, doc: Optional[Doc]) -> None:
+        info = self.token.info
+        data = self._value()
+        if not isinstance(data, dict):
+            raise QAPIError(info, 'top-level expression must be an object')
+        if 'include' in data:
+            self._end_doc(doc)
+            self._include(data, info)
+        elif 'pragma' in data:
+            self._end_doc(doc)
+            self._pragma(data, info)
+        else:
+            self.result.expressions.append(Expression(data, info, doc))
+
+    def _include(self, data: Dict[str, Any], info: Info) -> None:
         name = data['include']
-        if len(data) != 1 or not isinstance(name, str):
+        if len(data) != 1:
             raise QAPIError(info, "invalid 'include' directive")
+        if not isinstance(name, str):
+            raise QAPIError(info, "value of 'include' must be a string")
         path = os.path.normpath(
             os.path.join(os.path.dirname(self.fname), name))
-        self.root.includes.append((self.fname, path))
-        place = info
+        place: Optional[Info] = info
         while place:
             if os.path.abspath(place.fname) == os.path.abspath(path):
                 raise QAPIError(info, f'inclusion loop for {name}')
             place = place.included_from
-        if os.path.abspath(path) not in self.root.seen:
-            Parser(path, self.root, info)
+        self.result.includes.append((self.fname, path))
+        if os.path.abspath(path) not in self.result.files:
+            FileParser(path, info, self.result).parse()
 
-    def _pragma(self, data, info):
-        if len(data) != 1 or not isinstance(data['pragma'], dict):
+    def _pragma(self, data: Dict[str, Any], info: Info) -> None:
+        if len(data) != 1:
             raise QAPIError(info, "invalid 'pragma' directive")
+        if not isinstance(data['pragma'], dict):
+            raise QAPIError(info, "value of 'pragma' must be an object")
         for name, value in data['pragma'].items():
-            if name == 'doc-required':
-                if not isinstance(value, bool):
-                    raise QAPIError(info, f"pragma '{name}' must be boolean")
-                self.root.pragmas[name] = value
-            elif name in ('command-name-exceptions',
-                          'command-returns-exceptions',
-                          'documentation-exceptions',
-                          'member-name-exceptions'):
-                if not isinstance(value, list) or \
-                        not all(isinstance(v, str) for v in value):
-                    raise QAPIError(info, f"pragma '{name}' must be a list "
-                                          "of strings")
-                self.root.pragmas.setdefault(name, set()).update(value)
-            else:
-                raise QAPIError(info, f"unknown pragma '{name}'")
+            self.result.pragma.set(name, value, info)

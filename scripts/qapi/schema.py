@@ -1,346 +1,291 @@
 # SPDX-License-Identifier: MIT
-"""From expressions to entities that know each other."""
+"""From expressions to entities that know each other; what expressions may
+refer to."""
+from __future__ import annotations
+
 import os
+from typing import (Any, Dict, Iterable, List, NoReturn, Optional, Sequence,
+                    Tuple, Type as Class, TypeVar)
 
-from .common import c_name, enum_const
+from .entities import (BUILTINS, Alternate, Array, Builtin, Command, Entity,
+                       Enum, Event, Member, Object, Type)
 from .error import QAPIError
-from .expr import check_expressions
-from .parser import Parser
+from .expr import check_expressions, kind_of
+from .parser import Expression, parse_schema
 
-# name: (C type, type in JSON, QType)
-BUILTINS = {
-    'str': ('char *', 'string', 'QTYPE_QSTRING'),
-    'number': ('double', 'number', 'QTYPE_QNUM'),
-    'int': ('int64_t', 'int', 'QTYPE_QNUM'),
-    'int8': ('int8_t', 'int', 'QTYPE_QNUM'),
-    'int16': ('int16_t', 'int', 'QTYPE_QNUM'),
-    'int32': ('int32_t', 'int', 'QTYPE_QNUM'),
-    'int64': ('int64_t', 'int', 'QTYPE_QNUM'),
-    'uint8': ('uint8_t', 'int', 'QTYPE_QNUM'),
-    'uint16': ('uint16_t', 'int', 'QTYPE_QNUM'),
-    'uint32': ('uint32_t', 'int', 'QTYPE_QNUM'),
-    'uint64': ('uint64_t', 'int', 'QTYPE_QNUM'),
-    'size': ('uint64_t', 'int', 'QTYPE_QNUM'),
-    'bool': ('bool', 'boolean', 'QTYPE_QBOOL'),
-    'any': ('QObject *', 'value', None),
-    'null': ('QNull *', 'null', 'QTYPE_QNULL'),
+CLASSES: Dict[str, Any] = {
+    'enum': Enum, 'struct': Object, 'union': Object, 'alternate': Alternate,
+    'command': Command, 'event': Event,
 }
+AnyEntity = TypeVar('AnyEntity', bound=Entity)
 
 
-class Entity:
-    """What a schema defines."""
-
-    def __init__(self, name, module=None, info=None, data=None):
-        data = data or {}
-        self.name = name
-        self.c_name = c_name(name)
-        self.module = module
-        self.info = info
-        self.cond = data.get('if')
-        self.features = features_of(data)
-
-    def is_implicit(self):
-        """Not named by the schema?"""
-        return self.name.startswith('q_')
-
-
-def features_of(data):
-    """[(name, condition)]"""
-    return [(f, None) if isinstance(f, str) else (f['name'], f.get('if'))
-            for f in data.get('features', [])]
-
-
-class Member:
-    """A member of a struct, a branch, a value of an enumeration."""
-
-    def __init__(self, name, type_, optional=False, data=None):
-        data = data if isinstance(data, dict) else {}
-        self.name = name
-        self.c_name = c_name(name)
-        self.type = type_
-        self.optional = optional
-        self.cond = data.get('if')
-        self.features = features_of(data)
-
-
-class Builtin(Entity):
-    """A type that is not made of others."""
-
-    def __init__(self, name):
-        super().__init__(name)
-        self.c_name = name
-        self.c_type, self.json_type, self.qtype = BUILTINS[name]
-
-    def c_param(self):
-        """As a parameter of functions that do not change it."""
-        return 'const char *' if self.name == 'str' else self.c_type
-
-
-class Enum(Entity):
-    """An enumeration."""
-
-    qtype = 'QTYPE_QSTRING'
-
-    def __init__(self, name, module, info, data):
-        super().__init__(name, module, info, data)
-        self.prefix = data.get('prefix')
-        self.members = [
-            Member(v if isinstance(v, str) else v['name'], None, data=v)
-            for v in data['data']]
-        self.c_type = self.c_name
-
-    def c_param(self):
-        return self.c_type
-
-    def const(self, value):
-        """The constant of one of its values."""
-        return enum_const(self.name, value, self.prefix)
-
-
-class Array(Entity):
-    """A list of values of one type."""
-
-    qtype = 'QTYPE_QLIST'
-
-    def __init__(self, element):
-        super().__init__(element.name + 'List', element.module, element.info)
-        self.element = element
-        self.cond = element.cond
-        self.c_name = element.c_name + 'List'
-        self.c_type = self.c_name + ' *'
-
-    def c_param(self):
-        return self.c_type
-
-
-class Object(Entity):
-    """A struct or a union."""
-
-    qtype = 'QTYPE_QDICT'
-
-    def __init__(self, name, module, info, data):
-        super().__init__(name, module, info, data)
-        self.c_type = self.c_name + ' *'
-        self.base = None
-        self.local_members = []
-        self.tag = None         # the member that is the discriminator
-        self.branches = []      # Member; its type is an Object
-
-    def c_param(self):
-        return self.c_type
-
-    def members(self):
-        """All, those of the base first."""
-        base = self.base.members() if self.base else []
-        return base + self.local_members
-
-    def is_empty(self):
-        return not self.members() and not self.branches
-
-
-class Alternate(Entity):
-    """One of several types."""
-
-    qtype = None
-
-    def __init__(self, name, module, info, data):
-        super().__init__(name, module, info, data)
-        self.c_type = self.c_name + ' *'
-        self.branches = []
-
-    def c_param(self):
-        return self.c_type
-
-
-class Command(Entity):
-    """A command."""
-
-    def __init__(self, name, module, info, data):
-        super().__init__(name, module, info, data)
-        self.arg = None
-        self.ret = None
-        self.boxed = data.get('boxed', False)
-        self.gen = data.get('gen', True)
-        self.success_response = data.get('success-response', True)
-        self.allow_oob = data.get('allow-oob', False)
-        self.allow_preconfig = data.get('allow-preconfig', False)
-        self.coroutine = data.get('coroutine', False)
-
-
-class Event(Entity):
-    """An event."""
-
-    def __init__(self, name, module, info, data):
-        super().__init__(name, module, info, data)
-        self.arg = None
-        self.boxed = data.get('boxed', False)
+def fail(user: Entity, msg: str) -> NoReturn:
+    """An error in the definition of @user."""
+    raise QAPIError(user.info, msg)
 
 
 class Schema:
     """All entities, in the order of their definition."""
 
-    def __init__(self, fname):
-        parser = Parser(fname)
-        self.root = fname
-        check_expressions(parser.expressions, parser.pragmas)
-        self.entities = []
-        self.types = {}
-        self.arrays = {}
-        self.modules = []       # in the order of their first expression
-        self.includes = {}      # module: [modules]
-        for name in BUILTINS:
-            self.types[name] = Builtin(name)
-        pending = [self._define(e) for e in parser.expressions]
-        for including, included in parser.includes:
+    def __init__(self, fname: str) -> None:
+        parsed = parse_schema(fname)
+        check_expressions(parsed)
+        self.pragma = parsed.pragma
+        self.free_docs = parsed.free_docs
+        self.entities: List[Entity] = []
+        self.types: Dict[str, Type] = {}
+        self.arrays: Dict[str, Array] = {}      # by name of element
+        self.modules: List[str] = []            # in order of definitions
+        self.includes: Dict[str, List[str]] = {}
+        for including, included in parsed.includes:
             self.includes.setdefault(self.module_name(including), []).append(
                 self.module_name(included))
+        for name in BUILTINS:
+            self.types[name] = Builtin(name)
+        self._names: Dict[str, Entity] = {}
+        pending = [(self._define(e), e.data) for e in parsed.expressions]
         for entity, data in pending:
             self._resolve(entity, data)
+        for obj in self.of_class(Object):
+            self._check_bases(obj)
+        for entity in self.entities:
+            self._check(entity)
 
     @staticmethod
-    def module_name(fname):
-        """block-core.json -> block-core"""
+    def module_name(fname: str) -> str:
+        """DIR/block-core.json -> block-core"""
         return os.path.splitext(os.path.basename(fname))[0]
+
+    def of_module(self, module: str,
+                  *classes: Class[AnyEntity]) -> List[AnyEntity]:
+        """The entities of some classes that a module defines."""
+        return [e for e in self.entities
+                if e.module == module and isinstance(e, classes)]
+
+    def of_class(self, cls: Class[AnyEntity]) -> List[AnyEntity]:
+        """All entities of a class."""
+        return [e for e in self.entities if isinstance(e, cls)]
+
+    def arrays_of(self, module: str) -> List[Array]:
+        """The arrays of types of a module."""
+        return sorted((a for a in self.arrays.values()
+                       if a.module == module), key=lambda a: a.name)
 
     # First pass: names
 
-    def _define(self, expr):
-        data, info = expr.data, expr.info
-        module = self.module_name(info.fname)
+    def _define(self, expr: Expression) -> Entity:
+        kind = kind_of(expr.data)
+        module = self.module_name(expr.info.fname)
         if module not in self.modules:
             self.modules.append(module)
-        classes = {'enum': Enum, 'struct': Object, 'union': Object,
-                   'alternate': Alternate, 'command': Command, 'event': Event}
-        meta = next(m for m in classes if m in data)
-        entity = classes[meta](data[meta], module, info, data)
-        self._add(entity, meta)
-        return entity, data
-
-    def _add(self, entity, meta):
-        if meta not in ('command', 'event'):
-            other = self.types.get(entity.name)
-            if other:
-                raise QAPIError(entity.info,
-                                f"{meta} '{entity.name}' is defined already")
+        entity: Entity = CLASSES[kind](expr.data[kind], module, expr.info,
+                                       expr.data)
+        entity.doc = expr.doc
+        # Commands and events have name spaces of their own.
+        key = f'{kind} {entity.c_name}' if kind in ('command', 'event') \
+            else entity.c_name
+        if key in self._names:
+            other = self._names[key]
+            assert other.info
+            fail(entity, f"'{other.name}' is defined already at "
+                         f'{other.info.fname}:{other.info.line}')
+        if isinstance(entity, Type):
             self.types[entity.name] = entity
+        self._names[key] = entity
         self.entities.append(entity)
+        return entity
 
     # Second pass: references
 
-    def _type(self, ref, user, what):
+    def _type(self, ref: Any, user: Entity, what: str) -> Type:
         if isinstance(ref, list):
             element = self._type(ref[0], user, what)
             if element.name not in self.arrays:
                 self.arrays[element.name] = Array(element)
             return self.arrays[element.name]
         if ref not in self.types:
-            raise QAPIError(user.info, f"{what} uses unknown type '{ref}'")
+            fail(user, f"{what} uses unknown type '{ref}'")
         return self.types[ref]
 
-    def _member(self, key, data, user, what):
+    def _member(self, key: str, data: Any, user: Entity,
+                what: str) -> Member:
         optional = key.startswith('*')
         name = key[1:] if optional else key
         ref = data['type'] if isinstance(data, dict) else data
         return Member(name, self._type(ref, user, f"{what} '{name}'"),
                       optional, data)
 
-    def _implicit(self, name, members, user, what):
+    def _implicit(self, name: str, members: Dict[str, Any],
+                  user: Entity) -> Object:
+        """An object type for members that stand in place of one."""
         obj = Object('q_obj_' + name, user.module, user.info, {})
+        obj.implicit = True
         obj.cond = user.cond
-        obj.local_members = [self._member(k, v, user, what)
+        obj.local_members = [self._member(k, v, user, 'member')
                              for k, v in members.items()]
-        self.types[obj.name] = obj
         self.entities.insert(self.entities.index(user), obj)
         return obj
 
-    def _object_ref(self, ref, user, what, name):
-        """A type, or members that stand in place of one; None if empty."""
+    def _object(self, ref: Any, user: Entity, what: str,
+                name: str) -> Optional[Object]:
+        """A type, or members in place of one; None if there are none."""
+        if isinstance(ref, dict):
+            return self._implicit(name, ref, user) if ref else None
         if ref is None:
             return None
-        if isinstance(ref, dict):
-            return self._implicit(name, ref, user, what) if ref else None
         type_ = self._type(ref, user, what)
         if not isinstance(type_, Object):
-            raise QAPIError(user.info, f"{what} cannot be '{ref}', "
-                                       "which is no struct or union")
+            fail(user, f"{what} cannot be '{ref}', which is neither struct "
+                       'nor union')
         return type_
 
-    def _resolve(self, entity, data):
+    def _resolve(self, entity: Entity, data: Dict[str, Any]) -> None:
         if isinstance(entity, Object):
+            entity.base = self._object(data.get('base'), entity, "'base'",
+                                       entity.name + '-base')
             if 'union' in data:
                 self._resolve_union(entity, data)
             else:
-                self._resolve_struct(entity, data)
+                entity.local_members = [
+                    self._member(k, v, entity, 'member')
+                    for k, v in data['data'].items()]
         elif isinstance(entity, Alternate):
             entity.branches = [self._member(k, v, entity, 'branch')
                                for k, v in data['data'].items()]
-            self._check_alternate(entity)
         elif isinstance(entity, (Command, Event)):
-            entity.arg = self._object_ref(data.get('data'), entity, "'data'",
-                                          entity.name + '-arg')
-            if data.get('returns') is not None:
-                entity.ret = self._type(data['returns'], entity, "'returns'")
+            entity.arg = self._object(data.get('data'), entity, "'data'",
+                                      entity.name + '-arg')
+        if isinstance(entity, Command) and 'returns' in data:
+            entity.ret = self._type(data['returns'], entity, "'returns'")
 
-    def _resolve_struct(self, entity, data):
-        if 'base' in data:
-            entity.base = self._object_ref(data['base'], entity, "'base'",
-                                           '')
-        entity.local_members = [self._member(k, v, entity, 'member')
-                                for k, v in data['data'].items()]
-        self._check_clashes(entity)
-
-    def _resolve_union(self, entity, data):
-        entity.base = self._object_ref(data['base'], entity, "'base'",
-                                       entity.name + '-base')
-        tag = data['discriminator']
-        entity.tag = next((m for m in entity.base.members()
-                           if m.name == tag), None)
-        if not entity.tag or not isinstance(entity.tag.type, Enum):
-            raise QAPIError(entity.info, f"discriminator '{tag}' is not a "
-                                         "member of enum type of 'base'")
-        values = [m.name for m in entity.tag.type.members]
+    def _resolve_union(self, union: Object, data: Dict[str, Any]) -> None:
+        # The members of the base may not be known yet.
+        union.tag = Member(data['discriminator'], None, False, None)
         for key, ref in data['data'].items():
-            if key not in values:
-                raise QAPIError(entity.info,
-                                f"branch '{key}' is not a value of "
-                                f"enum '{entity.tag.type.name}'")
-            branch = self._member(key, ref, entity, 'branch')
+            branch = self._member(key, ref, union, 'branch')
             if not isinstance(branch.type, Object):
-                raise QAPIError(entity.info, f"branch '{key}' cannot use "
-                                             f"type '{branch.type.name}'")
-            entity.branches.append(branch)
-        self._check_clashes(entity)
+                fail(union, f"branch '{key}' cannot be '{branch.type.name}', "
+                            'which is neither struct nor union')
+            union.branches.append(branch)
+
+    # Third pass: do they fit?
+
+    def _check(self, entity: Entity) -> None:
+        if isinstance(entity, Enum):
+            self._check_distinct(entity, [
+                (entity.const(v.name), f"value '{v.name}'")
+                for v in entity.values])
+        elif isinstance(entity, Object):
+            self._check_object(entity)
+        elif isinstance(entity, Alternate):
+            self._check_alternate(entity)
+        elif isinstance(entity, Command):
+            self._check_args(entity)
+            self._check_returns(entity)
+        elif isinstance(entity, Event):
+            self._check_args(entity)
 
     @staticmethod
-    def _check_clashes(entity):
-        seen = {}
-        for member in entity.members():
-            if member.c_name in seen:
-                raise QAPIError(entity.info,
-                                f"member '{member.name}' collides with "
-                                f"'{seen[member.c_name]}'")
-            seen[member.c_name] = member.name
+    def _check_distinct(user: Entity,
+                        names: Iterable[Tuple[str, str]]) -> None:
+        """names: (in C, as the schema calls it)"""
+        seen: Dict[str, str] = {}
+        for name, what in names:
+            if name in seen:
+                fail(user, f'{what} collides with {seen[name]}')
+            seen[name] = what
 
     @staticmethod
-    def _check_alternate(entity):
-        seen = {}
-        for branch in entity.branches:
+    def _check_bases(obj: Object) -> None:
+        base, chain = obj.base, [obj]
+        while base:
+            if base in chain:
+                fail(obj, f"'{base.name}' contains itself")
+            if base.tag:
+                fail(obj, f"'base' cannot be the union '{base.name}'")
+            chain.append(base)
+            base = base.base
+
+    def _check_object(self, obj: Object) -> None:
+        self._check_distinct(obj, self._named(obj.members()))
+        if obj.tag:
+            self._check_union(obj, obj.tag.name)
+
+    @staticmethod
+    def _named(members: Sequence[Member]) -> List[Tuple[str, str]]:
+        return [(m.c_name, f"member '{m.name}'") for m in members]
+
+    def _check_union(self, union: Object, tag_name: str) -> None:
+        tag = next((m for m in union.members() if m.name == tag_name), None)
+        if not tag:
+            fail(union, f"discriminator '{tag_name}' is not a member of "
+                        "'base'")
+        if not isinstance(tag.type, Enum):
+            fail(union, f"discriminator '{tag_name}' is not of an enum type")
+        if tag.optional:
+            fail(union, f"discriminator '{tag_name}' must not be optional")
+        if tag.cond:
+            fail(union, f"discriminator '{tag_name}' must not be "
+                        'conditional')
+        union.tag = tag
+        values = {v.name: v for v in tag.type.values}
+        for branch in union.branches:
+            if branch.name not in values:
+                fail(union, f"branch '{branch.name}' is not a value of "
+                            f"'{tag.type.name}'")
+            assert isinstance(branch.type, Object)
+            if union in self._contained(branch.type):
+                fail(union, f"'{union.name}' contains itself")
+            # On the wire they are members of the union.
+            self._check_distinct(
+                union, self._named(union.members()) +
+                [(m.c_name, f"member '{m.name}' of branch '{branch.name}'")
+                 for m in branch.type.members()])
+
+    @staticmethod
+    def _contained(obj: Object) -> List[Object]:
+        """Objects that are part of @obj."""
+        found: List[Object] = []
+        todo = [obj]
+        while todo:
+            part = todo.pop()
+            if part not in found:
+                found.append(part)
+                todo += [b.type for b in part.branches
+                         if isinstance(b.type, Object)]
+                todo += [part.base] if part.base else []
+        return found
+
+    def _check_alternate(self, alternate: Alternate) -> None:
+        seen: Dict[str, str] = {}
+        for branch in alternate.branches:
             qtype = branch.type.qtype
             if not qtype:
-                raise QAPIError(entity.info, f"branch '{branch.name}' cannot "
-                                             f"use type '{branch.type.name}'")
+                fail(alternate, f"branch '{branch.name}' cannot be "
+                                f"'{branch.type.name}'")
             if qtype in seen:
-                raise QAPIError(entity.info,
-                                f"branch '{branch.name}' can't be "
-                                f"distinguished from '{seen[qtype]}'")
+                fail(alternate, f"branch '{branch.name}' can't be told from "
+                                f"'{seen[qtype]}'")
             seen[qtype] = branch.name
+        self._check_distinct(alternate, [
+            (b.c_name, f"branch '{b.name}'") for b in alternate.branches])
 
-    def of_module(self, module, kind):
-        """The entities of a kind that a module defines."""
-        return [e for e in self.entities
-                if e.module == module and isinstance(e, kind)]
+    @staticmethod
+    def _check_args(user: Any) -> None:
+        if user.boxed and not user.arg:
+            fail(user, "'boxed' needs 'data'")
+        if user.arg and user.arg.tag and not user.boxed:
+            fail(user, f"'data' can be the union '{user.arg.name}' only with "
+                       "'boxed'")
+        if user.arg and user.arg.is_empty() and not user.boxed:
+            user.arg = None
 
-    def arrays_of(self, module):
-        """The arrays of types of a module (None: builtin ones)."""
-        return sorted((a for a in self.arrays.values()
-                       if a.element.module == module), key=lambda a: a.name)
+    def _check_returns(self, command: Command) -> None:
+        ret = command.ret
+        if isinstance(ret, Array):
+            ret = ret.element
+        if ret and not isinstance(ret, Object) and command.name not in \
+                self.pragma.exceptions['command-returns-exceptions']:
+            fail(command, f"'returns' cannot be '{ret.name}', which is "
+                          'neither struct nor union')

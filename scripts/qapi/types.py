@@ -1,183 +1,194 @@
 # SPDX-License-Identifier: MIT
 """C types."""
+from __future__ import annotations
+
+from typing import List, Tuple, Union
+
 from .common import escape, guarded
-from .schema import Alternate, Array, Builtin, Enum, Object
+from .entities import (SPECIAL_FEATURES, Alternate, Array, Builtin, Enum,
+                       Feature, Member, Object, Type)
+from .schema import Schema
 
 
-def c_type(type_):
-    """Of a member or value of this type."""
-    return type_.c_type
-
-
-def declare(type_, name):
-    """A declaration without semicolon: "int64_t x", "char *x"."""
-    c = c_type(type_)
-    return c + name if c.endswith('*') else f'{c} {name}'
-
-
-def special_bits(features):
-    """Of deprecated and unstable."""
+def special_bits(features: List[Feature]) -> str:
+    """A mask of QapiSpecialFeature."""
     bits = [f'1u << QAPI_{name.upper()}' for name, _ in features
-            if name in ('deprecated', 'unstable')]
+            if name in SPECIAL_FEATURES]
     return ' | '.join(bits) or '0'
 
 
 # Enumerations
 
-def gen_enum_head(e):
-    text = f'typedef enum {e.c_name} {{\n'
-    for m in e.members:
-        text += guarded(m.cond, f'    {e.const(m.name)},\n')
-    text += f'    {e.const("-max")},\n}} {e.c_name};\n\n'
-    text += (f'extern const QEnumLookup {e.c_name}_lookup;\n'
-             f'#define {e.c_name}_str(val) \\\n'
-             f'    qapi_enum_lookup(&{e.c_name}_lookup, (val))\n\n')
-    return guarded(e.cond, text)
-
-
-def gen_enum_body(e):
-    names = features = ''
-    for m in e.members:
-        const = e.const(m.name)
-        names += guarded(m.cond, f'        [{const}] = "{escape(m.name)}",\n')
-        if special_bits(m.features) != '0':
-            features += guarded(
-                m.cond, f'        [{const}] = {special_bits(m.features)},\n')
-    text = (f'const QEnumLookup {e.c_name}_lookup = {{\n'
+def enum_lookup(name: str, size: str,
+                values: List[Tuple[str, Member]]) -> str:
+    """The definition of a QEnumLookup; values: (constant, value)."""
+    names = ''.join(guarded(v.cond,
+                            f'        [{const}] = "{escape(v.name)}",\n')
+                    for const, v in values)
+    features = ''.join(guarded(v.cond, f'        [{const}] = '
+                                       f'{special_bits(v.features)},\n')
+                       for const, v in values
+                       if special_bits(v.features) != '0')
+    text = (f'const QEnumLookup {name}_lookup = {{\n'
             f'    .array = (const char *const[]) {{\n{names}    }},\n')
     if features:
-        text += (f'    .special_features = (const unsigned char['
-                 f'{e.const("-max")}]) {{\n{features}    }},\n')
-    text += f'    .size = {e.const("-max")},\n}};\n\n'
-    return guarded(e.cond, text)
+        text += ('    .special_features = (const unsigned char['
+                 f'{size}]) {{\n{features}    }},\n')
+    return text + f'    .size = {size},\n}};\n\n'
 
 
-# Structs, unions, alternates
+def enum_declaration(name: str, size: str,
+                     values: List[Tuple[str, Member]]) -> str:
+    """The enum and its lookup."""
+    constants = ''.join(guarded(v.cond, f'    {const},\n')
+                        for const, v in values)
+    return (f'typedef enum {name} {{\n{constants}    {size},\n}} {name};\n\n'
+            f'extern const QEnumLookup {name}_lookup;\n'
+            f'#define {name}_str(val) \\\n'
+            f'    qapi_enum_lookup(&{name}_lookup, (val))\n\n')
 
-def gen_members(members):
+
+def enum_values(enum: Enum) -> List[Tuple[str, Member]]:
+    """(constant, value)"""
+    return [(enum.const(v.name), v) for v in enum.values]
+
+
+# Structs, unions, alternates, lists
+
+def members_text(members: List[Member]) -> str:
+    """Their declarations."""
+    return ''.join(guarded(m.cond, (
+        (f'    bool has_{m.c_name};\n' if m.optional else '') +
+        f'    {m.type.declare(m.c_name)};\n')) for m in members)
+
+
+def branches_text(branches: List[Member]) -> str:
+    """The union u."""
     text = ''
-    for m in members:
-        line = f'    bool has_{m.c_name};\n' if m.optional else ''
-        text += guarded(m.cond, line + f'    {declare(m.type, m.c_name)};\n')
+    for b in branches:
+        # Objects are contained, not pointed to.
+        decl = (f'{b.type.c_name} {b.c_name}' if isinstance(b.type, Object)
+                else b.type.declare(b.c_name))
+        text += guarded(b.cond, f'        {decl};\n')
+    return f'    union {{\n{text}    }} u;\n'
+
+
+def object_text(obj: Object) -> str:
+    """The struct of a struct or union."""
+    text = ''
+    if obj.base:
+        text += f'    /* As in {obj.base.c_name} */\n'
+        text += members_text(obj.base.members())
+        text += '    /* Own members */\n'
+    text += members_text(obj.local_members)
+    if obj.branches:
+        text += branches_text(obj.branches)
+    if obj.is_empty():
+        text += '    char dummy;\n'
+    text = f'struct {obj.c_name} {{\n{text}}};\n\n'
+    if obj.base and not obj.base.implicit:
+        base = obj.base.c_name
+        text += (f'static inline {base} *qapi_{obj.c_name}_base('
+                 f'const {obj.c_name} *obj)\n{{\n'
+                 f'    return ({base} *)obj;\n}}\n\n')
     return text
 
 
-def gen_branches(branches):
-    text = '    union {\n'
-    for b in branches:
-        decl = (f'{b.type.c_name} {b.c_name}'
-                if isinstance(b.type, (Object, Alternate))
-                else declare(b.type, b.c_name))
-        text += guarded(b.cond, f'        {decl};\n')
-    return text + '    } u;\n'
+def alternate_text(alternate: Alternate) -> str:
+    """The struct of an alternate."""
+    return (f'struct {alternate.c_name} {{\n    QType type;\n'
+            f'{branches_text(alternate.branches)}}};\n\n')
 
 
-def gen_object(o):
-    text = f'struct {o.c_name} {{\n'
-    if isinstance(o, Alternate):
-        text += '    QType type;\n' + gen_branches(o.branches)
-    else:
-        if o.base:
-            text += f'    /* The same as in {o.base.c_name} */\n'
-        text += gen_members(o.members())
-        if o.branches:
-            text += gen_branches(o.branches)
-        if o.is_empty():
-            text += '    char dummy;\n'
-    text += '};\n\n'
-    if o.name.startswith('q_obj_'):
-        return guarded(o.cond, text)
-    if isinstance(o, Object) and o.base and not o.base.is_implicit():
-        text += (f'static inline {o.base.c_name} *qapi_{o.c_name}_base('
-                 f'const {o.c_name} *obj)\n{{\n'
-                 f'    return ({o.base.c_name} *)obj;\n}}\n\n')
-    text += gen_free_head(o)
-    return guarded(o.cond, text)
+def list_text(array: Array) -> str:
+    """The struct of a list's link."""
+    return (f'typedef struct {array.c_name} {array.c_name};\n'
+            f'struct {array.c_name} {{\n    {array.c_name} *next;\n'
+            f'    {array.element.declare("value")};\n}};\n\n')
 
 
-def gen_free_head(t):
-    return (f'void qapi_free_{t.c_name}({t.c_name} *obj);\n'
-            f'G_DEFINE_AUTOPTR_CLEANUP_FUNC({t.c_name}, '
-            f'qapi_free_{t.c_name})\n\n')
+def free_declaration(type_: Type) -> str:
+    """What frees it."""
+    name = type_.c_name
+    return (f'void qapi_free_{name}({name} *obj);\n'
+            f'G_DEFINE_AUTOPTR_CLEANUP_FUNC({name}, qapi_free_{name})\n\n')
 
 
-def gen_free_body(t):
-    text = (f'void qapi_free_{t.c_name}({t.c_name} *obj)\n{{\n'
-            '    Visitor *v;\n\n'
-            '    if (obj) {\n'
-            '        v = qapi_dealloc_visitor_new();\n'
-            f'        visit_type_{t.c_name}(v, NULL, &obj, NULL);\n'
-            '        visit_free(v);\n'
-            '    }\n}\n\n')
-    return guarded(t.cond, text)
+def free_definition(type_: Type) -> str:
+    """Its body."""
+    name = type_.c_name
+    return guarded(type_.cond, (
+        f'void qapi_free_{name}({name} *obj)\n{{\n'
+        '    Visitor *v;\n\n'
+        '    if (obj) {\n'
+        '        v = qapi_dealloc_visitor_new();\n'
+        f'        visit_type_{name}(v, NULL, &obj, NULL);\n'
+        '        visit_free(v);\n'
+        '    }\n}\n\n'))
 
 
-def gen_list_head(a):
-    text = (f'typedef struct {a.c_name} {a.c_name};\n'
-            f'struct {a.c_name} {{\n    {a.c_name} *next;\n'
-            f'    {declare(a.element, "value")};\n}};\n\n')
-    return guarded(a.cond, text + gen_free_head(a))
+def in_order(objects: List[Union[Object, Alternate]]
+             ) -> List[Union[Object, Alternate]]:
+    """Those that others contain come before them."""
+    result: List[Union[Object, Alternate]] = []
 
-
-def in_order(objects):
-    """Those that others contain by value first."""
-    done, result = set(), []
-
-    def add(o):
-        if o in done or o not in objects:
+    def add(obj: Union[Object, Alternate]) -> None:
+        if obj in result or obj not in objects:
             return
-        done.add(o)
-        for b in o.branches:
-            add(b.type)
-        result.append(o)
+        for branch in obj.branches:
+            if isinstance(branch.type, (Object, Alternate)):
+                add(branch.type)
+        result.append(obj)
 
-    for o in objects:
-        add(o)
+    for obj in objects:
+        add(obj)
     return result
 
 
-def gen_types(schema, module):
+def gen_types(schema: Schema, module: str) -> Tuple[str, str]:
     """(header, body) of a module."""
     head = body = ''
-    for e in schema.of_module(module, Enum):
-        head += gen_enum_head(e)
-        body += gen_enum_body(e)
-    objects = schema.of_module(module, (Object, Alternate))
-    for o in objects:
-        head += guarded(o.cond,
-                        f'typedef struct {o.c_name} {o.c_name};\n')
+    for enum in schema.of_module(module, Enum):
+        size, values = enum.const('-max'), enum_values(enum)
+        head += guarded(enum.cond,
+                        enum_declaration(enum.c_name, size, values))
+        body += guarded(enum.cond, enum_lookup(enum.c_name, size, values))
+    objects: List[Union[Object, Alternate]] = [
+        e for e in schema.entities
+        if e.module == module and isinstance(e, (Object, Alternate))]
+    for obj in objects:
+        head += guarded(obj.cond,
+                        f'typedef struct {obj.c_name} {obj.c_name};\n')
     head += '\n'
-    arrays = schema.arrays_of(module)
-    for a in arrays:
-        head += gen_list_head(a)
-        body += gen_free_body(a)
-    for o in in_order(objects):
-        head += gen_object(o)
-        if not o.name.startswith('q_obj_'):
-            body += gen_free_body(o)
+    for array in schema.arrays_of(module):
+        head += guarded(array.cond, list_text(array) +
+                        free_declaration(array))
+        body += free_definition(array)
+    for obj in in_order(objects):
+        text = (object_text(obj) if isinstance(obj, Object)
+                else alternate_text(obj))
+        if not obj.implicit:
+            text += free_declaration(obj)
+            body += free_definition(obj)
+        head += guarded(obj.cond, text)
     return head, body
 
 
-def gen_builtin_types(schema):
-    """(header, body) of lists of builtin types."""
+def builtin_arrays(schema: Schema) -> List[Array]:
+    """The arrays of builtin types, used or not."""
+    return [Array(t) for t in schema.types.values() if isinstance(t, Builtin)]
+
+
+def gen_builtin_types(schema: Schema) -> Tuple[str, str]:
+    """(header, body) of what all schemas have."""
+    names = ('none', 'qnull', 'qnum', 'qstring', 'qdict', 'qlist', 'qbool')
     head = ('#include "qapi/util.h"\n#include "qapi/qmp/qobject.h"\n\n'
             'extern const QEnumLookup QType_lookup;\n'
             '#define QType_str(val) qapi_enum_lookup(&QType_lookup, (val))\n'
             '\n')
-    names = ('none', 'qnull', 'qnum', 'qstring', 'qdict', 'qlist', 'qbool')
-    body = ('const QEnumLookup QType_lookup = {\n'
-            '    .array = (const char *const[]) {\n' +
-            ''.join(f'        [QTYPE_{n.upper()}] = "{n}",\n'
-                    for n in names) +
-            '    },\n    .size = QTYPE__MAX,\n};\n\n')
-    for t in schema.types.values():
-        if isinstance(t, Builtin) and t.name != 'null':
-            array = builtin_list(t)
-            head += gen_list_head(array)
-            body += gen_free_body(array)
+    body = enum_lookup('QType', 'QTYPE__MAX', [
+        ('QTYPE_' + n.upper(), Member(n, None, False, None)) for n in names])
+    for array in builtin_arrays(schema):
+        head += list_text(array) + free_declaration(array)
+        body += free_definition(array)
     return head, body
-
-
-def builtin_list(type_):
-    """The array of a builtin type."""
-    return Array(type_)

@@ -1,176 +1,199 @@
 # SPDX-License-Identifier: MIT
 """Visitors of the types.  What all have in common is in the run-time:
 include/qapi/visit-generated.h."""
+from __future__ import annotations
+
+from typing import Tuple
+
 from .common import guarded
-from .schema import Alternate, Builtin, Enum, Object
-from .types import builtin_list
+from .entities import Alternate, Array, Enum, Member, Object, Type
+from .schema import Schema
+from .types import builtin_arrays
 
 
-def gen_declaration(t):
-    pointer = '' if isinstance(t, Enum) else '*'
-    return (f'bool visit_type_{t.c_name}(Visitor *v, const char *name,\n'
-            f'        {t.c_name} {pointer}*obj, Error **errp);\n')
+def visit_prototype(type_: Type) -> str:
+    """Of visit_type_FOO(), without semicolon."""
+    pointer = '' if isinstance(type_, Enum) else '*'
+    return (f'bool visit_type_{type_.c_name}(Visitor *v, const char *name,\n'
+            f'        {type_.c_name} {pointer}*obj, Error **errp)')
 
 
-def gen_enum(e):
-    text = (f'bool visit_type_{e.c_name}(Visitor *v, const char *name,\n'
-            f'        {e.c_name} *obj, Error **errp)\n{{\n'
-            '    int value = *obj;\n'
-            f'    bool ok = visit_type_enum(v, name, &value, '
-            f'&{e.c_name}_lookup, errp);\n\n'
-            '    *obj = value;\n    return ok;\n}\n\n')
-    return guarded(e.cond, text)
+def members_prototype(obj: Object) -> str:
+    """Of visit_type_FOO_members()."""
+    return (f'bool visit_type_{obj.c_name}_members(Visitor *v,\n'
+            f'        {obj.c_name} *obj, Error **errp)')
 
 
-def gen_list(a):
-    text = (f'static bool visit_link_{a.c_name}(Visitor *v, void *link, '
-            'Error **errp)\n{\n'
-            f'    {a.c_name} *l = link;\n\n'
-            f'    return visit_type_{a.element.c_name}(v, NULL, &l->value, '
-            'errp);\n}\n\n'
-            f'static void free_{a.c_name}(void *list)\n{{\n'
-            f'    qapi_free_{a.c_name}(list);\n}}\n\n'
-            f'bool visit_type_{a.c_name}(Visitor *v, const char *name,\n'
-            f'        {a.c_name} **obj, Error **errp)\n{{\n'
-            f'    return qapi_visit_list(v, name, (GenericList **)obj, '
-            f'sizeof({a.c_name}),\n'
-            f'                           visit_link_{a.c_name}, '
-            f'free_{a.c_name}, errp);\n}}\n\n')
-    return guarded(a.cond, text)
+def gen_declaration(type_: Type) -> str:
+    """Of visit_type_FOO()."""
+    return guarded(type_.cond, visit_prototype(type_) + ';\n')
 
 
-def gen_member(m):
-    visit = f'visit_type_{m.type.c_name}(v, "{m.name}", &obj->{m.c_name}, errp)'
-    if m.optional:
-        text = (f'    if (visit_optional(v, "{m.name}", '
-                f'&obj->has_{m.c_name}) &&\n        !{visit}) {{\n'
-                '        return false;\n    }\n')
+def gen_enum(enum: Enum) -> str:
+    """visit_type_ENUM()"""
+    return guarded(enum.cond, (
+        f'{visit_prototype(enum)}\n{{\n'
+        '    int value = *obj;\n'
+        '    bool ok = visit_type_enum(v, name, &value, '
+        f'&{enum.c_name}_lookup, errp);\n\n'
+        '    *obj = value;\n    return ok;\n}\n\n'))
+
+
+def gen_untyped_free(type_: Type) -> str:
+    """What the run-time calls to free a partial result."""
+    return (f'static void free_{type_.c_name}(void *obj)\n{{\n'
+            f'    qapi_free_{type_.c_name}(obj);\n}}\n\n')
+
+
+def gen_list(array: Array) -> str:
+    """visit_type_ELEMENTList()"""
+    name = array.c_name
+    return guarded(array.cond, (
+        f'static bool visit_link_{name}(Visitor *v, void *link, '
+        'Error **errp)\n{\n'
+        f'    {name} *l = link;\n\n'
+        f'    return visit_type_{array.element.c_name}(v, NULL, &l->value, '
+        'errp);\n}\n\n'
+        f'{gen_untyped_free(array)}'
+        f'{visit_prototype(array)}\n{{\n'
+        '    return qapi_visit_list(v, name, (GenericList **)obj, '
+        f'sizeof({name}),\n'
+        f'                           visit_link_{name}, free_{name}, '
+        'errp);\n}\n\n'))
+
+
+# Objects
+
+def gen_member(member: Member) -> str:
+    """Visit it; return false if that fails."""
+    visit = (f'visit_type_{member.type.c_name}(v, "{member.name}", '
+             f'&obj->{member.c_name}, errp)')
+    if member.optional:
+        text = (f'    if (visit_optional(v, "{member.name}", '
+                f'&obj->has_{member.c_name}) &&\n        !{visit}) {{\n')
     else:
-        text = f'    if (!{visit}) {{\n        return false;\n    }}\n'
-    return guarded(m.cond, text)
+        text = f'    if (!{visit}) {{\n'
+    return guarded(member.cond, text + '        return false;\n    }\n')
 
 
-def gen_members(o):
-    text = (f'bool visit_type_{o.c_name}_members(Visitor *v, {o.c_name} *obj, '
-            'Error **errp)\n{\n')
-    if o.base and not o.base.is_empty():
-        text += (f'    if (!visit_type_{o.base.c_name}_members(v, '
-                 f'({o.base.c_name} *)obj, errp)) {{\n'
-                 '        return false;\n    }\n')
-    for m in o.local_members:
-        text += gen_member(m)
-    if o.tag:
-        text += f'    switch (obj->{o.tag.c_name}) {{\n'
-        for b in o.branches:
-            text += guarded(b.cond, (
-                f'    case {o.tag.type.const(b.name)}:\n'
-                f'        return visit_type_{b.type.c_name}_members(v, '
-                f'&obj->u.{b.c_name}, errp);\n'))
-        text += '    default:\n        break;\n    }\n'
-    text += '    return true;\n}\n\n'
-    return guarded(o.cond, text)
+def gen_branches(union: Object, tag: Member) -> str:
+    """Visit the members of the branch that was chosen."""
+    assert isinstance(tag.type, Enum)
+    text = f'    switch (obj->{tag.c_name}) {{\n'
+    for b in union.branches:
+        text += guarded(b.cond, (
+            f'    case {tag.type.const(b.name)}:\n'
+            f'        return visit_type_{b.type.c_name}_members(v, '
+            f'&obj->u.{b.c_name}, errp);\n'))
+    return text + '    default:\n        break;\n    }\n'
 
 
-def gen_wrappers(t, what):
-    """The untyped functions that the run-time calls."""
-    return (f'static bool {what}_{t.c_name}(Visitor *v, void *obj, '
-            'Error **errp)\n{\n'
-            f'    return visit_type_{t.c_name}_members(v, obj, errp);\n}}\n\n'
-            f'static void free_{t.c_name}(void *obj)\n{{\n'
-            f'    qapi_free_{t.c_name}(obj);\n}}\n\n')
+def gen_object_members(obj: Object) -> str:
+    """visit_type_FOO_members()"""
+    text = f'{members_prototype(obj)}\n{{\n'
+    if obj.base and not obj.base.is_empty():
+        base = obj.base.c_name
+        text += (f'    if (!visit_type_{base}_members(v, ({base} *)obj, '
+                 'errp)) {\n        return false;\n    }\n')
+    for member in obj.local_members:
+        text += gen_member(member)
+    if obj.tag:
+        text += gen_branches(obj, obj.tag)
+    return guarded(obj.cond, text + '    return true;\n}\n\n')
 
 
-def gen_object(o):
-    text = gen_wrappers(o, 'visit_members')
-    text += (f'bool visit_type_{o.c_name}(Visitor *v, const char *name,\n'
-             f'        {o.c_name} **obj, Error **errp)\n{{\n'
-             f'    return qapi_visit_object(v, name, (void **)obj, '
-             f'sizeof({o.c_name}),\n'
-             f'                             visit_members_{o.c_name}, '
-             f'free_{o.c_name}, errp);\n}}\n\n')
-    return guarded(o.cond, text)
+def gen_untyped_members(obj: Object, name: str) -> str:
+    """visit_type_FOO_members() as the run-time calls it."""
+    return (f'static bool {name}(Visitor *v, void *obj, Error **errp)\n{{\n'
+            f'    return visit_type_{obj.c_name}_members(v, obj, errp);\n'
+            '}\n\n')
 
 
-def gen_branch(a, b):
-    if isinstance(b.type, Object):
-        visit = (f'qapi_visit_in_place(v, name, &obj->u.{b.c_name},\n'
-                 f'                   visit_branch_{a.c_name}_{b.c_name}, '
+def gen_object(obj: Object) -> str:
+    """visit_type_FOO()"""
+    name = obj.c_name
+    return guarded(obj.cond, (
+        gen_untyped_members(obj, f'visit_members_{name}') +
+        gen_untyped_free(obj) +
+        f'{visit_prototype(obj)}\n{{\n'
+        '    return qapi_visit_object(v, name, (void **)obj, '
+        f'sizeof({name}),\n'
+        f'                             visit_members_{name}, '
+        f'free_{name}, errp);\n}}\n\n'))
+
+
+# Alternates
+
+def gen_branch(alternate: Alternate, branch: Member) -> str:
+    """Visit the value as this branch."""
+    name = branch.c_name
+    if isinstance(branch.type, Object):
+        visit = (f'qapi_visit_in_place(v, name, &obj->u.{name},\n'
+                 f'                visit_branch_{alternate.c_name}_{name}, '
                  'errp)')
     else:
-        visit = (f'visit_type_{b.type.c_name}(v, name, &obj->u.{b.c_name}, '
+        visit = (f'visit_type_{branch.type.c_name}(v, name, &obj->u.{name}, '
                  'errp)')
-    return guarded(b.cond, (f'    case {b.type.qtype}:\n'
-                            f'        return {visit};\n'))
+    return guarded(branch.cond, (f'    case {branch.type.qtype}:\n'
+                                 f'        return {visit};\n'))
 
 
-def gen_alternate(a):
+def gen_alternate(alternate: Alternate) -> str:
+    """visit_type_ALTERNATE()"""
+    name = alternate.c_name
     text = ''
-    for b in a.branches:
+    for b in alternate.branches:
         if isinstance(b.type, Object):
-            text += guarded(b.cond, (
-                f'static bool visit_branch_{a.c_name}_{b.c_name}(Visitor *v, '
-                'void *obj, Error **errp)\n{\n'
-                f'    return visit_type_{b.type.c_name}_members(v, obj, '
-                'errp);\n}\n\n'))
-    text += (f'static bool visit_value_{a.c_name}(Visitor *v, '
-             'const char *name, void *opaque,\n        Error **errp)\n{\n'
-             f'    {a.c_name} *obj = opaque;\n\n'
+            text += guarded(b.cond, gen_untyped_members(
+                b.type, f'visit_branch_{name}_{b.c_name}'))
+    text += (f'static bool visit_value_{name}(Visitor *v, const char *name,\n'
+             '        void *opaque, Error **errp)\n{\n'
+             f'    {name} *obj = opaque;\n\n'
              '    switch (obj->type) {\n')
-    for b in a.branches:
-        text += gen_branch(a, b)
+    text += ''.join(gen_branch(alternate, b) for b in alternate.branches)
     text += ('    default:\n'
              '        error_setg(errp, QERR_INVALID_PARAMETER_TYPE, '
-             f'name ? name : "null",\n                   "{a.name}");\n'
-             '        return false;\n    }\n}\n\n'
-             f'static void free_{a.c_name}(void *obj)\n{{\n'
-             f'    qapi_free_{a.c_name}(obj);\n}}\n\n'
-             f'bool visit_type_{a.c_name}(Visitor *v, const char *name,\n'
-             f'        {a.c_name} **obj, Error **errp)\n{{\n'
+             f'name ? name : "null",\n                   "{alternate.name}");'
+             '\n        return false;\n    }\n}\n\n'
+             f'{gen_untyped_free(alternate)}'
+             f'{visit_prototype(alternate)}\n{{\n'
              '    return qapi_visit_alternate(v, name, '
              '(GenericAlternate **)obj,\n'
-             f'                                sizeof({a.c_name}), '
-             f'visit_value_{a.c_name},\n'
-             f'                                free_{a.c_name}, errp);\n'
-             '}\n\n')
-    return guarded(a.cond, text)
+             f'                                sizeof({name}), '
+             f'visit_value_{name},\n'
+             f'                                free_{name}, errp);\n}}\n\n')
+    return guarded(alternate.cond, text)
 
 
-def gen_visit(schema, module):
+def gen_visit(schema: Schema, module: str) -> Tuple[str, str]:
     """(header, body) of a module."""
     head = body = ''
-    for e in schema.of_module(module, Enum):
-        head += guarded(e.cond, gen_declaration(e))
-        body += gen_enum(e)
-    for a in schema.arrays_of(module):
-        head += guarded(a.cond, gen_declaration(a))
-        body += gen_list(a)
-    for o in schema.of_module(module, Object):
-        head += guarded(o.cond, (
-            f'bool visit_type_{o.c_name}_members(Visitor *v, {o.c_name} *obj, '
-            'Error **errp);\n'))
-        body += gen_members(o)
-        if not o.name.startswith('q_obj_'):
-            head += guarded(o.cond, gen_declaration(o))
-            body += gen_object(o)
-    for a in schema.of_module(module, Alternate):
-        head += guarded(a.cond, gen_declaration(a))
-        body += gen_alternate(a)
+    for enum in schema.of_module(module, Enum):
+        head += gen_declaration(enum)
+        body += gen_enum(enum)
+    for array in schema.arrays_of(module):
+        head += gen_declaration(array)
+        body += gen_list(array)
+    for obj in schema.of_module(module, Object):
+        head += guarded(obj.cond, members_prototype(obj) + ';\n')
+        body += gen_object_members(obj)
+        if not obj.implicit:
+            head += gen_declaration(obj)
+            body += gen_object(obj)
+    for alternate in schema.of_module(module, Alternate):
+        head += gen_declaration(alternate)
+        body += gen_alternate(alternate)
     return head, body
 
 
-def gen_builtin_visit(schema):
-    """(header, body) for lists of builtin types."""
-    head = '#include "qapi/visitor.h"\n#include "qapi/qapi-builtin-types.h"\n\n'
-    head += ('bool visit_type_QType(Visitor *v, const char *name,\n'
-             '        QType *obj, Error **errp);\n')
-    body = ('bool visit_type_QType(Visitor *v, const char *name,\n'
-            '        QType *obj, Error **errp)\n{\n'
-            '    int value = *obj;\n'
-            '    bool ok = visit_type_enum(v, name, &value, &QType_lookup, '
-            'errp);\n\n    *obj = value;\n    return ok;\n}\n\n')
-    for t in schema.types.values():
-        if isinstance(t, Builtin) and t.name != 'null':
-            array = builtin_list(t)
-            head += gen_declaration(array)
-            body += gen_list(array)
+def gen_builtin_visit(schema: Schema) -> Tuple[str, str]:
+    """(header, body) of what all schemas have."""
+    qtype = Enum('QType', '', None, {'data': []})   # type: ignore
+    head = ('#include "qapi/visitor.h"\n'
+            '#include "qapi/qapi-builtin-types.h"\n\n')
+    head += gen_declaration(qtype)
+    body = gen_enum(qtype)
+    for array in builtin_arrays(schema):
+        head += gen_declaration(array)
+        body += gen_list(array)
     return head, body
