@@ -28,6 +28,47 @@ int coroutine_fn bdrv_co_default_block_status(BlockDriverState *bs,
     return BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
 }
 
+/*
+ * The last run of data of a node that has none below it: asking the kernel
+ * again and again, cluster by cluster, would be slow.  Only data are kept, so
+ * writes of data change nothing; what zeroes or discards calls
+ * bdrv_status_cache_drop().
+ */
+struct BdrvStatusCache {
+    int64_t start;
+    int64_t end;        /* start if there is none */
+};
+
+void bdrv_status_cache_drop(BlockDriverState *bs, int64_t offset,
+                            int64_t bytes)
+{
+    struct BdrvStatusCache *cache = bs->status_cache;
+
+    if (cache && offset < cache->end && cache->start - offset < bytes) {
+        cache->end = cache->start;
+    }
+}
+
+static bool cached_data(BlockDriverState *bs, int64_t offset, int64_t *pnum)
+{
+    struct BdrvStatusCache *cache = bs->status_cache;
+
+    if (!cache || offset < cache->start || offset >= cache->end) {
+        return false;
+    }
+    *pnum = cache->end - offset;
+    return true;
+}
+
+static void cache_data(BlockDriverState *bs, int64_t offset, int64_t bytes)
+{
+    if (!bs->status_cache) {
+        bs->status_cache = g_new(struct BdrvStatusCache, 1);
+    }
+    bs->status_cache->start = offset;
+    bs->status_cache->end = offset + bytes;
+}
+
 /* The driver's answer for an aligned range, cut to [offset, offset+bytes). */
 static int coroutine_fn ask_driver(BlockDriverState *bs, bool want_zero,
                                    int64_t offset, int64_t bytes,
@@ -37,14 +78,29 @@ static int coroutine_fn ask_driver(BlockDriverState *bs, bool want_zero,
     int64_t align = bs->bl.request_alignment;
     int64_t start = QEMU_ALIGN_DOWN(offset, align);
     int64_t len = QEMU_ALIGN_UP(offset + bytes, align) - start;
+    const int data_here = BDRV_BLOCK_DATA | BDRV_BLOCK_OFFSET_VALID;
     int ret;
 
-    if (bs->drv->bdrv_co_block_status) {
-        ret = bs->drv->bdrv_co_block_status(bs, want_zero, start, len, pnum,
-                                            map, file);
-    } else {
+    if (!bs->drv->bdrv_co_block_status) {
         ret = bdrv_co_default_block_status(bs, want_zero, start, len, pnum,
                                            map, file);
+    } else if (want_zero && cached_data(bs, start, pnum)) {
+        *map = start;
+        *file = bs;
+        ret = data_here;
+    } else {
+        bool to_cache = want_zero && QLIST_EMPTY(&bs->children);
+
+        if (to_cache) {
+            /* It costs no more to ask how far it goes. */
+            len = QEMU_ALIGN_UP(MAX(offset + bytes, bdrv_getlength(bs)),
+                                align) - start;
+        }
+        ret = bs->drv->bdrv_co_block_status(bs, want_zero, start, len, pnum,
+                                            map, file);
+        if (to_cache && ret == data_here && *file == bs && *map == start) {
+            cache_data(bs, start, *pnum);
+        }
     }
     if (ret < 0) {
         return ret;

@@ -40,7 +40,8 @@ static int coroutine_fn zero_by_data(BlockDriverState *bs, int64_t offset,
     }
     qemu_iovec_init_buf(&qiov, *buf, bytes);
     return bdrv_driver_pwritev(bs, offset, bytes, &qiov, 0,
-                               flags & BDRV_REQ_WRITE_UNCHANGED);
+                               flags & (BDRV_REQ_WRITE_UNCHANGED |
+                                        BDRV_REQ_FUA));
 }
 
 /* The length of the next request: up to an aligned place first, then whole
@@ -70,11 +71,15 @@ int coroutine_fn bdrv_driver_pwrite_zeroes(BlockDriverState *bs,
         bs->bl.request_alignment);
     bool flush = (flags & BDRV_REQ_FUA) &&
                  !(bs->supported_zero_flags & BDRV_REQ_FUA);
+    int64_t start = offset;
     void *buf = NULL;
     int ret = 0;
 
     if (!bs->drv) {
         return -ENOMEDIUM;
+    }
+    if (flush) {
+        flags &= ~BDRV_REQ_FUA;
     }
     max = MAX(max, align);
     buf_size = MAX(buf_size, bs->bl.request_alignment);
@@ -90,6 +95,7 @@ int coroutine_fn bdrv_driver_pwrite_zeroes(BlockDriverState *bs,
         bytes -= n;
     }
     qemu_vfree(buf);
+    bdrv_status_cache_drop(bs, start, offset - start);
     if (ret >= 0 && flush) {
         ret = bdrv_co_flush(bs);
     }
@@ -146,9 +152,10 @@ int coroutine_fn bdrv_co_pdiscard(BdrvChild *child, int64_t offset,
     }
     bdrv_inc_in_flight(bs);
     bdrv_tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_DISCARD);
-    ret = bdrv_co_write_req_prepare(child, offset, bytes, &req, 0);
+    ret = bdrv_co_write_req_begin(child, offset, bytes, &req, 0);
     if (ret >= 0) {
         ret = driver_pdiscard(bs, offset, bytes);
+        bdrv_status_cache_drop(bs, offset, bytes);
         bdrv_co_write_req_finish(child, offset, bytes, &req, ret);
     }
     bdrv_tracked_request_end(&req);

@@ -11,15 +11,16 @@
  * Invariants
  *   1. Every request counts in bs->in_flight and is tracked while the driver
  *      works on it.
- *   2. bdrv_co_write_req_finish() follows each write, zeroing, discard or
- *      truncation, failed or not.
+ *   2. Each write, zeroing, discard or truncation is between
+ *      bdrv_co_write_req_begin() and bdrv_co_write_req_finish(); the latter
+ *      comes unless begin failed.
  */
 #include "qemu/osdep.h"
 #include "block/io-internal.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 
-/* Largest buffer of copy on read. */
+/* Largest buffer through which data goes that can't go directly. */
 #define MAX_BOUNCE_BUFFER (1 * MiB)
 
 /* ---- Checks ---- */
@@ -87,18 +88,25 @@ int bdrv_check_write(BdrvChild *child, int64_t offset, int64_t bytes)
 
 /* ---- The driver's hooks ---- */
 
-int coroutine_fn bdrv_driver_preadv(BlockDriverState *bs, int64_t offset,
-                                    int64_t bytes, QEMUIOVector *qiov,
-                                    size_t qiov_offset, BdrvRequestFlags flags)
+/* Has the range more elements than one request may have? */
+static bool too_many_elements(BlockDriverState *bs, QEMUIOVector *qiov,
+                              size_t qiov_offset, int64_t bytes)
+{
+    int max = MIN_NON_ZERO(bs->bl.max_iov, IOV_MAX);
+
+    return unlikely(qiov->niov > max) &&
+           qemu_iovec_subvec_niov(qiov, qiov_offset, bytes) > max;
+}
+
+static int coroutine_fn driver_read_once(BlockDriverState *bs, int64_t offset,
+                                         int64_t bytes, QEMUIOVector *qiov,
+                                         size_t qiov_offset,
+                                         BdrvRequestFlags flags)
 {
     BlockDriver *drv = bs->drv;
-    QEMUIOVector local;
+    QEMUIOVector part;
     int ret;
 
-    if (!drv) {
-        return -ENOMEDIUM;
-    }
-    flags &= bs->supported_read_flags;
     if (drv->bdrv_co_preadv_part) {
         return drv->bdrv_co_preadv_part(bs, offset, bytes, qiov, qiov_offset,
                                         flags);
@@ -106,24 +114,32 @@ int coroutine_fn bdrv_driver_preadv(BlockDriverState *bs, int64_t offset,
     if (!drv->bdrv_co_preadv) {
         return -ENOTSUP;
     }
-    if (qiov_offset == 0 && qiov->size == bytes) {
+    if (!qiov || (qiov_offset == 0 && qiov->size == bytes)) {
         return drv->bdrv_co_preadv(bs, offset, bytes, qiov, flags);
     }
-    qemu_iovec_init_slice(&local, qiov, qiov_offset, bytes);
-    ret = drv->bdrv_co_preadv(bs, offset, bytes, &local, flags);
-    qemu_iovec_destroy(&local);
+    qemu_iovec_init_slice(&part, qiov, qiov_offset, bytes);
+    ret = drv->bdrv_co_preadv(bs, offset, bytes, &part, flags);
+    qemu_iovec_destroy(&part);
     return ret;
 }
 
-static int coroutine_fn driver_write(BlockDriverState *bs, int64_t offset,
-                                     int64_t bytes, QEMUIOVector *qiov,
-                                     size_t qiov_offset,
-                                     BdrvRequestFlags flags)
+static int coroutine_fn driver_write_once(BlockDriverState *bs,
+                                          int64_t offset, int64_t bytes,
+                                          QEMUIOVector *qiov,
+                                          size_t qiov_offset,
+                                          BdrvRequestFlags flags)
 {
     BlockDriver *drv = bs->drv;
-    QEMUIOVector local;
+    QEMUIOVector part;
     int ret;
 
+    if (flags & BDRV_REQ_WRITE_COMPRESSED) {
+        return drv->bdrv_co_pwritev_compressed_part
+            ? drv->bdrv_co_pwritev_compressed_part(bs, offset, bytes, qiov,
+                                                   qiov_offset)
+            : -ENOTSUP;
+    }
+    flags &= bs->supported_write_flags;
     if (drv->bdrv_co_pwritev_part) {
         return drv->bdrv_co_pwritev_part(bs, offset, bytes, qiov, qiov_offset,
                                          flags);
@@ -134,10 +150,62 @@ static int coroutine_fn driver_write(BlockDriverState *bs, int64_t offset,
     if (qiov_offset == 0 && qiov->size == bytes) {
         return drv->bdrv_co_pwritev(bs, offset, bytes, qiov, flags);
     }
-    qemu_iovec_init_slice(&local, qiov, qiov_offset, bytes);
-    ret = drv->bdrv_co_pwritev(bs, offset, bytes, &local, flags);
-    qemu_iovec_destroy(&local);
+    qemu_iovec_init_slice(&part, qiov, qiov_offset, bytes);
+    ret = drv->bdrv_co_pwritev(bs, offset, bytes, &part, flags);
+    qemu_iovec_destroy(&part);
     return ret;
+}
+
+/* A vector with too many elements goes through one buffer.  Compressed data
+ * can't be cut. */
+static int coroutine_fn driver_rw_bounced(BlockDriverState *bs, bool write,
+                                          int64_t offset, int64_t bytes,
+                                          QEMUIOVector *qiov,
+                                          size_t qiov_offset,
+                                          BdrvRequestFlags flags)
+{
+    int64_t step = flags & BDRV_REQ_WRITE_COMPRESSED ? bytes
+        : MAX(MAX_BOUNCE_BUFFER, bs->bl.request_alignment);
+    void *buf = qemu_try_blockalign(bs, MIN(step, bytes));
+    int ret = 0;
+
+    if (!buf) {
+        return -ENOMEM;
+    }
+    while (bytes > 0 && ret >= 0) {
+        int64_t n = MIN(step, bytes);
+        QEMUIOVector flat = QEMU_IOVEC_INIT_BUF(flat, buf, n);
+
+        if (write) {
+            qemu_iovec_to_buf(qiov, qiov_offset, buf, n);
+            ret = driver_write_once(bs, offset, n, &flat, 0, flags);
+        } else {
+            ret = driver_read_once(bs, offset, n, &flat, 0, flags);
+            if (ret >= 0) {
+                qemu_iovec_from_buf(qiov, qiov_offset, buf, n);
+            }
+        }
+        offset += n;
+        qiov_offset += n;
+        bytes -= n;
+    }
+    qemu_vfree(buf);
+    return ret;
+}
+
+int coroutine_fn bdrv_driver_preadv(BlockDriverState *bs, int64_t offset,
+                                    int64_t bytes, QEMUIOVector *qiov,
+                                    size_t qiov_offset, BdrvRequestFlags flags)
+{
+    if (!bs->drv) {
+        return -ENOMEDIUM;
+    }
+    flags &= bs->supported_read_flags;
+    if (qiov && too_many_elements(bs, qiov, qiov_offset, bytes)) {
+        return driver_rw_bounced(bs, false, offset, bytes, qiov, qiov_offset,
+                                 flags);
+    }
+    return driver_read_once(bs, offset, bytes, qiov, qiov_offset, flags);
 }
 
 int coroutine_fn bdrv_driver_pwritev(BlockDriverState *bs, int64_t offset,
@@ -145,23 +213,20 @@ int coroutine_fn bdrv_driver_pwritev(BlockDriverState *bs, int64_t offset,
                                      size_t qiov_offset,
                                      BdrvRequestFlags flags)
 {
-    bool flush = (flags & BDRV_REQ_FUA) &&
-                 !(bs->supported_write_flags & BDRV_REQ_FUA);
     int ret;
 
     if (!bs->drv) {
         return -ENOMEDIUM;
     }
-    if (flags & BDRV_REQ_WRITE_COMPRESSED) {
-        ret = bs->drv->bdrv_co_pwritev_compressed_part
-              ? bs->drv->bdrv_co_pwritev_compressed_part(bs, offset, bytes,
-                                                         qiov, qiov_offset)
-              : -ENOTSUP;
+    if (too_many_elements(bs, qiov, qiov_offset, bytes)) {
+        ret = driver_rw_bounced(bs, true, offset, bytes, qiov, qiov_offset,
+                                flags);
     } else {
-        ret = driver_write(bs, offset, bytes, qiov, qiov_offset,
-                           flags & bs->supported_write_flags);
+        ret = driver_write_once(bs, offset, bytes, qiov, qiov_offset, flags);
     }
-    if (ret >= 0 && flush) {
+    if (ret >= 0 && (flags & BDRV_REQ_FUA) &&
+        ((flags & BDRV_REQ_WRITE_COMPRESSED) ||
+         !(bs->supported_write_flags & BDRV_REQ_FUA))) {
         ret = bdrv_co_flush(bs);
     }
     return ret;
@@ -175,162 +240,246 @@ static int64_t max_transfer(BlockDriverState *bs, int64_t align)
 
 /* ---- Padding ---- */
 
+/* A request of up to this many elements is padded without allocations for
+ * the vector. */
+#define PAD_FEW_ELEMENTS 6
+
 typedef struct BdrvPadding {
+    int64_t align;
     int64_t head;           /* bytes before and after the request */
     int64_t tail;
-    uint8_t *buf;           /* head, then tail */
-    QEMUIOVector qiov;      /* buf, the request's, buf */
+    /* The first block, then the last one, if that is another one. */
+    uint8_t *buf;
+    int64_t buf_size;
+    QEMUIOVector qiov;      /* start of buf, the request's, end of buf */
+    struct iovec few[PAD_FEW_ELEMENTS + 2];
 } BdrvPadding;
 
-/* Widen the request to @align; false if that is not needed. */
+/* Widen the request to whole blocks; false if it is that already. */
 static bool pad_init(BdrvPadding *pad, BlockDriverState *bs, int64_t *offset,
                      int64_t *bytes, QEMUIOVector *qiov, size_t qiov_offset)
 {
     int64_t align = bs->bl.request_alignment;
-    int niov;
+    struct iovec *iov = pad->few;
+    int n = 0, niov;
 
     pad->head = *offset & (align - 1);
     pad->tail = -(*offset + *bytes) & (align - 1);
     if (!pad->head && !pad->tail) {
         return false;
     }
-    pad->buf = qemu_blockalign(bs, pad->head + pad->tail);
-    niov = qiov ? qemu_iovec_subvec_niov(qiov, qiov_offset, *bytes) : 0;
-    qemu_iovec_init(&pad->qiov, niov + 2);
-    if (pad->head) {
-        qemu_iovec_add(&pad->qiov, pad->buf, pad->head);
-    }
-    if (qiov) {
-        qemu_iovec_concat(&pad->qiov, qiov, qiov_offset, *bytes);
-    }
-    if (pad->tail) {
-        qemu_iovec_add(&pad->qiov, pad->buf + pad->head, pad->tail);
-    }
+    pad->align = align;
     *offset -= pad->head;
     *bytes += pad->head + pad->tail;
+    pad->buf_size = pad->head && pad->tail && *bytes > align ? 2 * align
+                                                             : align;
+    pad->buf = qemu_blockalign(bs, pad->buf_size);
+
+    niov = qemu_iovec_subvec_niov(qiov, qiov_offset,
+                                  *bytes - pad->head - pad->tail);
+    if (niov > PAD_FEW_ELEMENTS) {
+        iov = g_new(struct iovec, niov + 2);
+    }
+    if (pad->head) {
+        iov[n++] = (struct iovec) { pad->buf, pad->head };
+    }
+    n += iov_copy(iov + n, niov, qiov->iov, qiov->niov, qiov_offset,
+                  *bytes - pad->head - pad->tail);
+    if (pad->tail) {
+        iov[n++] = (struct iovec) { pad->buf + pad->buf_size - pad->tail,
+                                    pad->tail };
+    }
+    qemu_iovec_init_external(&pad->qiov, iov, n);
     return true;
 }
 
 static void pad_destroy(BdrvPadding *pad)
 {
-    qemu_iovec_destroy(&pad->qiov);
+    if (pad->qiov.iov != pad->few) {
+        g_free(pad->qiov.iov);
+    }
     qemu_vfree(pad->buf);
 }
 
 /* ---- Reads ---- */
 
-/* Read unallocated clusters of the range and write them back, unchanged. */
+/* Read what the node has of the range; behind its last block there are
+ * zeroes. */
+static int coroutine_fn read_clamped(BlockDriverState *bs, int64_t offset,
+                                     int64_t bytes, QEMUIOVector *qiov,
+                                     size_t qiov_offset,
+                                     BdrvRequestFlags flags)
+{
+    int64_t align = bs->bl.request_alignment;
+    int64_t max = max_transfer(bs, align);
+    int64_t length = bdrv_getlength(bs), done = 0, present;
+
+    if (length < 0) {
+        return length;
+    }
+    present = offset < length
+        ? MIN(bytes, QEMU_ALIGN_UP(length, align) - offset) : 0;
+    while (done < present) {
+        int64_t n = MIN(present - done, max);
+        int ret = bdrv_driver_preadv(bs, offset + done, n, qiov,
+                                     qiov_offset + done, flags);
+
+        if (ret < 0) {
+            return ret;
+        }
+        done += n;
+    }
+    if (done < bytes && qiov) {
+        qemu_iovec_memset(qiov, qiov_offset + done, 0, bytes - done);
+    }
+    return 0;
+}
+
+/* Write @bytes of @buf, which the node shows there already, into the node
+ * itself. */
+static int coroutine_fn store_copy(BlockDriverState *bs, int64_t offset,
+                                   int64_t bytes, void *buf)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
+    int ret;
+
+    bdrv_debug_event(bs, BLKDBG_COR_WRITE);
+    if (bs->drv->bdrv_co_pwrite_zeroes && buffer_is_zero(buf, bytes)) {
+        ret = bdrv_driver_pwrite_zeroes(bs, offset, bytes,
+                                        BDRV_REQ_WRITE_UNCHANGED);
+    } else {
+        ret = bdrv_driver_pwritev(bs, offset, bytes, &qiov, 0,
+                                  BDRV_REQ_WRITE_UNCHANGED);
+    }
+    atomic_inc(&bs->write_gen);
+    return ret;
+}
+
+/* Copy on read: read [offset, offset + bytes), which the node does not have,
+ * widened to clusters, and store it.  Returns where the copy ended. */
+static int64_t coroutine_fn copy_piece(BlockDriverState *bs, int64_t offset,
+                                       int64_t bytes, QEMUIOVector *qiov,
+                                       size_t qiov_offset, bool prefetch,
+                                       void **buf)
+{
+    int64_t align = bs->bl.request_alignment;
+    int64_t unit = bdrv_cluster_size_or(bs, align);
+    int64_t size = MAX(QEMU_ALIGN_DOWN(MIN(MAX_BOUNCE_BUFFER,
+                                           max_transfer(bs, align)), align),
+                       align);
+    int64_t start, end;
+    QEMUIOVector local;
+    int ret;
+
+    if (unit <= size) {
+        size = QEMU_ALIGN_DOWN(size, unit);
+    } else {
+        /* The driver fills up the cluster that gets a part. */
+        unit = align;
+    }
+    start = QEMU_ALIGN_DOWN(offset, unit);
+    end = MIN(QEMU_ALIGN_UP(offset + bytes, unit), start + size);
+    end = MIN(end, QEMU_ALIGN_UP(bs->total_sectors * BDRV_SECTOR_SIZE,
+                                 align));
+    if (!*buf) {
+        *buf = qemu_try_blockalign(bs, size);
+        if (!*buf) {
+            return -ENOMEM;
+        }
+    }
+    qemu_iovec_init_buf(&local, *buf, end - start);
+    ret = bdrv_driver_preadv(bs, start, end - start, &local, 0, 0);
+    if (ret < 0) {
+        return ret;
+    }
+    ret = store_copy(bs, start, end - start, *buf);
+    end = MIN(end, offset + bytes);
+    if (prefetch) {
+        return ret < 0 ? ret : end;
+    }
+    /* If only the copy failed, the reader gets its data. */
+    qemu_iovec_from_buf(qiov, qiov_offset, (uint8_t *)*buf + (offset - start),
+                        end - offset);
+    return end;
+}
+
+/* Read, and let the node have what it took from its backing node. */
 static int coroutine_fn copy_on_read(BdrvChild *child, int64_t offset,
                                      int64_t bytes, QEMUIOVector *qiov,
                                      size_t qiov_offset,
                                      BdrvRequestFlags flags)
 {
     BlockDriverState *bs = child->bs;
-    int64_t start, end, done = 0;
-    void *buf;
+    bool prefetch = flags & BDRV_REQ_PREFETCH;
+    int64_t length = bdrv_getlength(bs), end, pos = offset;
+    void *buf = NULL;
     int ret = 0;
 
-    bdrv_round_to_clusters(bs, offset, bytes, &start, &end);
-    end += start;
-    buf = qemu_try_blockalign(bs, MIN(MAX_BOUNCE_BUFFER, end - start));
-    if (!buf) {
-        return -ENOMEM;
+    if (length < 0) {
+        return length;
     }
-    while (done < bytes) {
-        int64_t pos = offset + done, pnum, skip, n;
+    assert(child->perm & (BLK_PERM_WRITE_UNCHANGED | BLK_PERM_WRITE));
+    flags &= ~(BDRV_REQ_COPY_ON_READ | BDRV_REQ_PREFETCH);
+    end = MIN(offset + bytes, length);
+    while (pos < end && ret >= 0) {
+        size_t at = qiov_offset + (pos - offset);
+        int64_t n;
 
-        ret = bdrv_co_is_allocated(bs, pos, bytes - done, &pnum);
+        ret = bdrv_co_is_allocated(bs, pos, end - pos, &n);
         if (ret < 0) {
-            /* Reading will tell what is wrong. */
-            pnum = bytes - done;
-            ret = 1;
+            /* Reading tells what is wrong. */
+            n = end - pos;
         }
         if (ret) {
-            n = MIN(pnum, max_transfer(bs, bs->bl.request_alignment));
-            ret = flags & BDRV_REQ_PREFETCH ? 0
-                : bdrv_driver_preadv(bs, pos, n, qiov, qiov_offset + done, 0);
+            ret = prefetch ? MIN(ret, 0)
+                           : read_clamped(bs, pos, n, qiov, at, flags);
+            pos += n;
         } else {
-            QEMUIOVector local;
-            int64_t cstart, cbytes;
+            int64_t stop = copy_piece(bs, pos, n, qiov, at, prefetch, &buf);
 
-            bdrv_round_to_clusters(bs, pos, 1, &cstart, &cbytes);
-            skip = pos - cstart;
-            n = MIN(pnum + skip, MAX(cbytes, MAX_BOUNCE_BUFFER));
-            bdrv_round_to_clusters(bs, cstart, n, &cstart, &cbytes);
-            cbytes = MIN(cbytes, MAX_BOUNCE_BUFFER);
-            cbytes = MIN(cbytes, bs->total_sectors * BDRV_SECTOR_SIZE -
-                                 cstart);
-            qemu_iovec_init_buf(&local, buf, cbytes);
-            ret = bdrv_driver_preadv(bs, cstart, cbytes, &local, 0, 0);
-            if (ret < 0) {
-                break;
-            }
-            bdrv_debug_event(bs, BLKDBG_COR_WRITE);
-            if (buffer_is_zero(buf, cbytes)) {
-                ret = bdrv_driver_pwrite_zeroes(bs, cstart, cbytes,
-                                                BDRV_REQ_WRITE_UNCHANGED);
-            } else {
-                ret = bdrv_driver_pwritev(bs, cstart, cbytes, &local, 0,
-                                          BDRV_REQ_WRITE_UNCHANGED);
-            }
-            if (ret < 0) {
-                /* Only the copy failed; the guest gets its data. */
-                ret = flags & BDRV_REQ_PREFETCH ? ret : 0;
-            }
-            n = MIN(cbytes - skip, bytes - done);
-            if (!(flags & BDRV_REQ_PREFETCH)) {
-                qemu_iovec_from_buf(qiov, qiov_offset + done,
-                                    (uint8_t *)buf + skip, n);
-            }
+            ret = MIN(stop, 0);
+            pos = stop;
         }
-        if (ret < 0) {
-            break;
-        }
-        done += n;
     }
     qemu_vfree(buf);
-    return ret < 0 ? ret : 0;
+    if (ret >= 0 && !prefetch && pos < offset + bytes) {
+        size_t done = MAX(pos, offset) - offset;
+
+        qemu_iovec_memset(qiov, qiov_offset + done, 0, bytes - done);
+    }
+    return ret;
 }
 
-/* Aligned; beyond the end there are zeroes. */
-static int coroutine_fn aligned_preadv(BdrvChild *child,
-                                       BdrvTrackedRequest *req,
-                                       int64_t offset, int64_t bytes,
-                                       QEMUIOVector *qiov, size_t qiov_offset,
-                                       BdrvRequestFlags flags)
+/* Aligned, and tracked by @req. */
+static int coroutine_fn read_aligned(BdrvChild *child, BdrvTrackedRequest *req,
+                                     int64_t offset, int64_t bytes,
+                                     QEMUIOVector *qiov, size_t qiov_offset,
+                                     BdrvRequestFlags flags)
 {
     BlockDriverState *bs = child->bs;
-    int64_t align = bs->bl.request_alignment;
-    int64_t total, avail, done = 0, max = max_transfer(bs, align);
-    int ret;
 
-    if (flags & BDRV_REQ_COPY_ON_READ) {
+    if (unlikely(flags & BDRV_REQ_COPY_ON_READ)) {
         /* Nobody may write between our read and our write. */
-        bdrv_make_request_serialising(req, bdrv_cluster_size_or(bs, align));
+        bdrv_make_request_serialising(req, bdrv_cluster_size_or(
+                                               bs, bs->bl.request_alignment));
         return copy_on_read(child, offset, bytes, qiov, qiov_offset, flags);
     }
     bdrv_wait_serialising_requests(req);
-    total = bdrv_getlength(bs);
-    if (total < 0) {
-        return total;
-    }
-    avail = MAX(0, QEMU_ALIGN_UP(total - offset, align));
-    if (likely(bytes <= avail && bytes <= max)) {
-        return bdrv_driver_preadv(bs, offset, bytes, qiov, qiov_offset, flags);
-    }
-    avail = offset >= total ? 0 : MIN(avail, bytes);
-    while (done < avail) {
-        int64_t n = MIN(avail - done, max);
+    return read_clamped(bs, offset, bytes, qiov, qiov_offset, flags);
+}
 
-        ret = bdrv_driver_preadv(bs, offset + done, n, qiov,
-                                 qiov_offset + done, flags);
-        if (ret < 0) {
-            return ret;
-        }
-        done += n;
+/* The flags of a read with what the node adds to them. */
+static BdrvRequestFlags read_flags(BlockDriverState *bs,
+                                   BdrvRequestFlags flags)
+{
+    if (unlikely(atomic_read(&bs->copy_on_read))) {
+        flags |= BDRV_REQ_COPY_ON_READ;
     }
-    qemu_iovec_memset(qiov, qiov_offset + done, 0, bytes - done);
-    return 0;
+    if (unlikely(bs->open_flags & BDRV_O_INACTIVE)) {
+        /* The image is another process's to write. */
+        flags &= ~BDRV_REQ_COPY_ON_READ;
+    }
+    return flags;
 }
 
 int coroutine_fn bdrv_co_preadv_part(BdrvChild *child, int64_t offset,
@@ -341,7 +490,7 @@ int coroutine_fn bdrv_co_preadv_part(BdrvChild *child, int64_t offset,
     BlockDriverState *bs = child->bs;
     BdrvTrackedRequest req;
     BdrvPadding pad;
-    bool padded = false;
+    bool padded;
     int ret;
 
     if (!bs->drv) {
@@ -355,24 +504,18 @@ int coroutine_fn bdrv_co_preadv_part(BdrvChild *child, int64_t offset,
         return 0;
     }
     bdrv_inc_in_flight(bs);
-    if (atomic_read(&bs->copy_on_read)) {
-        flags |= BDRV_REQ_COPY_ON_READ;
-    }
-    if (!(flags & BDRV_REQ_PREFETCH)) {
-        padded = pad_init(&pad, bs, &offset, &bytes, qiov, qiov_offset);
-    }
-    if (padded) {
-        qiov = &pad.qiov;
-        qiov_offset = 0;
-    }
+    flags = read_flags(bs, flags);
+    /* Without a vector (prefetching) there is nothing to pad. */
+    padded = qiov && pad_init(&pad, bs, &offset, &bytes, qiov, qiov_offset);
     bdrv_tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_READ);
-    ret = aligned_preadv(child, &req, offset, bytes, qiov, qiov_offset, flags);
+    ret = read_aligned(child, &req, offset, bytes, padded ? &pad.qiov : qiov,
+                       padded ? 0 : qiov_offset, flags);
     bdrv_tracked_request_end(&req);
     if (padded) {
         pad_destroy(&pad);
     }
     bdrv_dec_in_flight(bs);
-    return ret < 0 ? ret : 0;
+    return ret;
 }
 
 int coroutine_fn bdrv_co_preadv(BdrvChild *child, int64_t offset,
@@ -390,46 +533,41 @@ int coroutine_fn bdrv_co_pread(BdrvChild *child, int64_t offset, int64_t bytes,
     return bdrv_co_preadv(child, offset, bytes, &qiov, flags);
 }
 
-/* ---- Writes ---- */
+/* ---- Before and after writes of any kind ---- */
 
-int coroutine_fn bdrv_co_write_req_prepare(BdrvChild *child, int64_t offset,
-                                           int64_t bytes,
-                                           BdrvTrackedRequest *req,
-                                           BdrvRequestFlags flags)
+int coroutine_fn bdrv_co_write_req_begin(BdrvChild *child, int64_t offset,
+                                         int64_t bytes,
+                                         BdrvTrackedRequest *req,
+                                         BdrvRequestFlags flags)
 {
     BlockDriverState *bs = child->bs;
-    int64_t end = offset + bytes;
+    uint64_t needed = flags & BDRV_REQ_WRITE_UNCHANGED
+        ? BLK_PERM_WRITE_UNCHANGED | BLK_PERM_WRITE : BLK_PERM_WRITE;
+    bool grows = offset + bytes > bs->total_sectors * BDRV_SECTOR_SIZE;
 
     assert(!(bs->open_flags & BDRV_O_INACTIVE));
+    if (req->type == BDRV_TRACKED_TRUNCATE) {
+        needed = BLK_PERM_RESIZE;
+    } else {
+        assert(!grows || (child->perm & BLK_PERM_RESIZE));
+    }
+    assert(child->perm & needed);
+
     if (flags & BDRV_REQ_SERIALISING) {
-        if ((flags & BDRV_REQ_NO_WAIT) &&
-            atomic_read(&bs->serialising_in_flight)) {
+        uint64_t align = bdrv_cluster_size_or(bs, bs->bl.request_alignment);
+
+        if (!(flags & BDRV_REQ_NO_WAIT)) {
+            bdrv_make_request_serialising(req, align);
+        } else if (!bdrv_try_make_request_serialising(req, align)) {
             return -EBUSY;
         }
-        bdrv_make_request_serialising(req,
-                                      bdrv_cluster_size_or(
-                                          bs, bs->bl.request_alignment));
     } else {
         bdrv_wait_serialising_requests(req);
     }
-    switch (req->type) {
-    case BDRV_TRACKED_WRITE:
-    case BDRV_TRACKED_DISCARD:
-        if (flags & BDRV_REQ_WRITE_UNCHANGED) {
-            assert(child->perm & (BLK_PERM_WRITE_UNCHANGED | BLK_PERM_WRITE));
-        } else {
-            assert(child->perm & BLK_PERM_WRITE);
-        }
-        assert(end <= bs->total_sectors * BDRV_SECTOR_SIZE ||
-               child->perm & BLK_PERM_RESIZE);
+    if (req->type != BDRV_TRACKED_TRUNCATE) {
         bdrv_write_threshold_check_write(bs, offset, bytes);
-        return 0;
-    case BDRV_TRACKED_TRUNCATE:
-        assert(child->perm & BLK_PERM_RESIZE);
-        return 0;
-    default:
-        g_assert_not_reached();
     }
+    return 0;
 }
 
 static void raise_highest_offset(BlockDriverState *bs, uint64_t end)
@@ -446,177 +584,203 @@ static void raise_highest_offset(BlockDriverState *bs, uint64_t end)
     }
 }
 
+void bdrv_length_changed(BlockDriverState *bs)
+{
+    BdrvChild *c;
+
+    bdrv_dirty_bitmap_truncate(bs, bs->total_sectors * BDRV_SECTOR_SIZE);
+    QLIST_FOREACH(c, &bs->parents, next_parent) {
+        if (c->role->resize) {
+            c->role->resize(c);
+        }
+    }
+}
+
 void bdrv_co_write_req_finish(BdrvChild *child, int64_t offset, int64_t bytes,
                               BdrvTrackedRequest *req, int ret)
 {
     BlockDriverState *bs = child->bs;
-    int64_t end_sector = DIV_ROUND_UP(offset + bytes, BDRV_SECTOR_SIZE);
+    int64_t sectors = DIV_ROUND_UP(offset + bytes, BDRV_SECTOR_SIZE);
 
     atomic_inc(&bs->write_gen);
-    if (ret == 0 && (req->type == BDRV_TRACKED_TRUNCATE ||
-                     end_sector > bs->total_sectors) &&
-        req->type != BDRV_TRACKED_DISCARD) {
-        bs->total_sectors = end_sector;
-        bdrv_parent_cb_resize(bs);
-        bdrv_dirty_bitmap_truncate(bs, end_sector << BDRV_SECTOR_BITS);
-    }
-    if (req->type == BDRV_TRACKED_WRITE) {
+    switch (req->type) {
+    case BDRV_TRACKED_TRUNCATE:
+        if (ret >= 0) {
+            bs->total_sectors = sectors;
+            bdrv_length_changed(bs);
+        }
+        return;
+    case BDRV_TRACKED_WRITE:
         raise_highest_offset(bs, offset + bytes);
+        if (ret >= 0 && unlikely(sectors > bs->total_sectors)) {
+            bs->total_sectors = sectors;
+            bdrv_length_changed(bs);
+        }
+        break;
+    default:
+        break;
     }
-    if (req->type != BDRV_TRACKED_TRUNCATE) {
-        bdrv_set_dirty(bs, offset, bytes);
-    }
+    /* A request that failed may have written a part. */
+    bdrv_set_dirty(bs, offset, bytes);
 }
 
-/* Aligned. */
-static int coroutine_fn aligned_pwritev(BdrvChild *child,
-                                        BdrvTrackedRequest *req,
-                                        int64_t offset, int64_t bytes,
-                                        QEMUIOVector *qiov,
-                                        size_t qiov_offset,
-                                        BdrvRequestFlags flags)
+/* ---- Writes ---- */
+
+/* Zeroes that come as data, if they are to be found: the flags to add. */
+static BdrvRequestFlags detect_zeroes(BlockDriverState *bs, QEMUIOVector *qiov,
+                                      size_t qiov_offset, int64_t bytes,
+                                      BdrvRequestFlags flags)
+{
+    if (likely(bs->detect_zeroes == BLOCKDEV_DETECT_ZEROES_OPTIONS_OFF) ||
+        (flags & (BDRV_REQ_ZERO_WRITE | BDRV_REQ_WRITE_COMPRESSED)) ||
+        !bs->drv->bdrv_co_pwrite_zeroes ||
+        !qemu_iovec_is_zero(qiov, qiov_offset, bytes)) {
+        return 0;
+    }
+    return bs->detect_zeroes == BLOCKDEV_DETECT_ZEROES_OPTIONS_UNMAP
+        ? BDRV_REQ_ZERO_WRITE | BDRV_REQ_MAY_UNMAP : BDRV_REQ_ZERO_WRITE;
+}
+
+/* Data in pieces that the driver can take. */
+static int coroutine_fn write_pieces(BlockDriverState *bs, int64_t offset,
+                                     int64_t bytes, QEMUIOVector *qiov,
+                                     size_t qiov_offset,
+                                     BdrvRequestFlags flags)
+{
+    int64_t max = flags & BDRV_REQ_WRITE_COMPRESSED
+        ? bytes : max_transfer(bs, bs->bl.request_alignment);
+    int ret;
+
+    do {
+        int64_t n = MIN(bytes, max);
+        BdrvRequestFlags f = flags;
+
+        /* A flush in place of FUA is needed at the end only. */
+        if (n < bytes && !(bs->supported_write_flags & BDRV_REQ_FUA)) {
+            f &= ~BDRV_REQ_FUA;
+        }
+        ret = bdrv_driver_pwritev(bs, offset, n, qiov, qiov_offset, f);
+        offset += n;
+        qiov_offset += n;
+        bytes -= n;
+    } while (bytes > 0 && ret >= 0);
+    return ret;
+}
+
+/* Aligned, and tracked by @req. */
+static int coroutine_fn write_aligned(BdrvChild *child,
+                                      BdrvTrackedRequest *req,
+                                      int64_t offset, int64_t bytes,
+                                      QEMUIOVector *qiov, size_t qiov_offset,
+                                      BdrvRequestFlags flags)
 {
     BlockDriverState *bs = child->bs;
-    int64_t max = max_transfer(bs, bs->bl.request_alignment);
-    int64_t done = 0;
-    int ret = bdrv_co_write_req_prepare(child, offset, bytes, req, flags);
+    int ret = bdrv_co_write_req_begin(child, offset, bytes, req, flags);
 
-    if (ret == 0 && bs->detect_zeroes != BLOCKDEV_DETECT_ZEROES_OPTIONS_OFF &&
-        !(flags & (BDRV_REQ_ZERO_WRITE | BDRV_REQ_WRITE_COMPRESSED)) &&
-        bs->drv->bdrv_co_pwrite_zeroes &&
-        qemu_iovec_is_zero(qiov, qiov_offset, bytes)) {
-        flags |= BDRV_REQ_ZERO_WRITE;
-        if (bs->detect_zeroes == BLOCKDEV_DETECT_ZEROES_OPTIONS_UNMAP) {
-            flags |= BDRV_REQ_MAY_UNMAP;
-        }
-    }
     if (ret < 0) {
-        /* nothing was done */
-    } else if (flags & BDRV_REQ_ZERO_WRITE) {
+        return ret;
+    }
+    flags |= detect_zeroes(bs, qiov, qiov_offset, bytes, flags);
+    if (flags & BDRV_REQ_ZERO_WRITE) {
         bdrv_debug_event(bs, BLKDBG_PWRITEV_ZERO);
         ret = bdrv_driver_pwrite_zeroes(bs, offset, bytes, flags);
-    } else if (likely(bytes <= max) || (flags & BDRV_REQ_WRITE_COMPRESSED)) {
-        bdrv_debug_event(bs, BLKDBG_PWRITEV);
-        ret = bdrv_driver_pwritev(bs, offset, bytes, qiov, qiov_offset, flags);
     } else {
         bdrv_debug_event(bs, BLKDBG_PWRITEV);
-        while (done < bytes && ret >= 0) {
-            int64_t n = MIN(bytes - done, max);
-
-            ret = bdrv_driver_pwritev(bs, offset + done, n, qiov,
-                                      qiov_offset + done,
-                                      done + n < bytes
-                                      ? flags & ~BDRV_REQ_FUA : flags);
-            done += n;
-        }
+        ret = write_pieces(bs, offset, bytes, qiov, qiov_offset, flags);
     }
     bdrv_debug_event(bs, BLKDBG_PWRITEV_DONE);
-    ret = ret < 0 ? ret : 0;
+    ret = MIN(ret, 0);
     bdrv_co_write_req_finish(child, offset, bytes, req, ret);
     return ret;
 }
 
-/* Read the block at @pos and take @n bytes from @skip on. */
-static int coroutine_fn rmw_read(BdrvChild *child, BdrvTrackedRequest *req,
-                                 int64_t pos, int64_t skip, uint8_t *dst,
-                                 int64_t n)
+/* Read the block at @pos, of which a part will be overwritten. */
+static int coroutine_fn read_block(BdrvChild *child, BdrvTrackedRequest *req,
+                                   int64_t pos, uint8_t *buf, bool head)
 {
     BlockDriverState *bs = child->bs;
-    int64_t align = bs->bl.request_alignment;
-    uint8_t *block = qemu_blockalign(bs, align);
-    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, block, align);
-    int ret = aligned_preadv(child, req, pos, align, &qiov, 0, 0);
-
-    if (ret >= 0) {
-        memcpy(dst, block + skip, n);
-    }
-    qemu_vfree(block);
-    return ret;
-}
-
-/* Fill the padding of a write with what is there. */
-static int coroutine_fn pad_fill(BdrvChild *child, BdrvTrackedRequest *req,
-                                 BdrvPadding *pad, int64_t offset,
-                                 int64_t bytes)
-{
-    BlockDriverState *bs = child->bs;
-    int64_t align = bs->bl.request_alignment;
-    int ret = 0;
-
-    if (pad->head) {
-        bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_HEAD);
-        ret = rmw_read(child, req, offset, 0, pad->buf, pad->head);
-        if (ret < 0) {
-            return ret;
-        }
-        bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_AFTER_HEAD);
-    }
-    if (pad->tail) {
-        bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_TAIL);
-        ret = rmw_read(child, req, offset + bytes - align, align - pad->tail,
-                       pad->buf + pad->head, pad->tail);
-        if (ret < 0) {
-            return ret;
-        }
-        bdrv_debug_event(bs, BLKDBG_PWRITEV_RMW_AFTER_TAIL);
-    }
-    return ret;
-}
-
-/* A padded write of data. */
-static int coroutine_fn padded_pwritev(BdrvChild *child,
-                                       BdrvTrackedRequest *req,
-                                       BdrvPadding *pad, int64_t offset,
-                                       int64_t bytes, BdrvRequestFlags flags)
-{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf,
+                                            bs->bl.request_alignment);
     int ret;
 
-    bdrv_make_request_serialising(req, child->bs->bl.request_alignment);
-    ret = pad_fill(child, req, pad, offset, bytes);
-    if (ret < 0) {
-        return ret;
+    bdrv_debug_event(bs, head ? BLKDBG_PWRITEV_RMW_HEAD
+                              : BLKDBG_PWRITEV_RMW_TAIL);
+    ret = read_aligned(child, req, pos, qiov.size, &qiov, 0, 0);
+    if (ret >= 0) {
+        bdrv_debug_event(bs, head ? BLKDBG_PWRITEV_RMW_AFTER_HEAD
+                                  : BLKDBG_PWRITEV_RMW_AFTER_TAIL);
     }
-    return aligned_pwritev(child, req, offset, bytes, &pad->qiov, 0,
-                           flags & ~BDRV_REQ_ZERO_WRITE);
+    return ret;
 }
 
-/* Zeroes: blocks that are touched in part are written as data, the middle as
- * zeroes. */
-static int coroutine_fn unaligned_zeroes(BdrvChild *child,
-                                         BdrvTrackedRequest *req,
-                                         int64_t offset, int64_t bytes,
-                                         BdrvRequestFlags flags)
+/* Data with padding. */
+static int coroutine_fn write_padded(BdrvChild *child, BdrvTrackedRequest *req,
+                                     BdrvPadding *pad, int64_t offset,
+                                     int64_t bytes, BdrvRequestFlags flags)
+{
+    bool one_block = bytes == pad->align;
+    int ret = 0;
+
+    bdrv_make_request_serialising(req, pad->align);
+    if (pad->head || one_block) {
+        ret = read_block(child, req, offset, pad->buf, pad->head);
+    }
+    if (ret >= 0 && pad->tail && !one_block) {
+        ret = read_block(child, req, offset + bytes - pad->align,
+                         pad->buf + pad->buf_size - pad->align, false);
+    }
+    return ret < 0 ? ret : write_aligned(child, req, offset, bytes, &pad->qiov,
+                                         0, flags);
+}
+
+/* Zero a part of one block. */
+static int coroutine_fn zero_in_block(BdrvChild *child,
+                                      BdrvTrackedRequest *req, int64_t offset,
+                                      int64_t bytes, bool head,
+                                      BdrvRequestFlags flags)
 {
     BlockDriverState *bs = child->bs;
     int64_t align = bs->bl.request_alignment;
+    int64_t start = QEMU_ALIGN_DOWN(offset, align);
+    uint8_t *buf = qemu_blockalign(bs, align);
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, align);
+    int ret = read_block(child, req, start, buf, head);
+
+    if (ret >= 0) {
+        memset(buf + (offset - start), 0, bytes);
+        ret = write_aligned(child, req, start, align, &qiov, 0,
+                            flags & ~(BDRV_REQ_ZERO_WRITE |
+                                      BDRV_REQ_MAY_UNMAP |
+                                      BDRV_REQ_NO_FALLBACK));
+    }
+    qemu_vfree(buf);
+    return ret;
+}
+
+/* Zeroes: only the first and the last block, if they are touched in part, are
+ * written as data. */
+static int coroutine_fn write_zeroes(BdrvChild *child, BdrvTrackedRequest *req,
+                                     int64_t offset, int64_t bytes,
+                                     BdrvRequestFlags flags)
+{
+    int64_t align = child->bs->bl.request_alignment;
     int64_t end = offset + bytes;
+    int64_t head = MIN(-offset & (align - 1), bytes);
+    int64_t tail = head < bytes ? end & (align - 1) : 0;
     int ret = 0;
 
-    bdrv_make_request_serialising(req, align);
-    while (offset < end && ret >= 0) {
-        int64_t start = QEMU_ALIGN_DOWN(offset, align);
-        int64_t middle_end = QEMU_ALIGN_DOWN(end, align);
-
-        if (start == offset && middle_end > offset) {
-            ret = aligned_pwritev(child, req, offset, middle_end - offset,
-                                  NULL, 0, flags);
-            offset = middle_end;
-        } else {
-            int64_t n = MIN(start + align, end) - offset;
-            uint8_t *block = qemu_blockalign(bs, align);
-            QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, block, align);
-
-            ret = aligned_preadv(child, req, start, align, &qiov, 0, 0);
-            if (ret >= 0) {
-                memset(block + (offset - start), 0, n);
-                ret = aligned_pwritev(child, req, start, align, &qiov, 0,
-                                      flags & ~(BDRV_REQ_ZERO_WRITE |
-                                                BDRV_REQ_MAY_UNMAP |
-                                                BDRV_REQ_NO_FALLBACK));
-            }
-            qemu_vfree(block);
-            offset += n;
-        }
+    if (head || tail) {
+        bdrv_make_request_serialising(req, align);
+    }
+    if (head) {
+        ret = zero_in_block(child, req, offset, head, true, flags);
+    }
+    if (ret >= 0 && bytes - head - tail > 0) {
+        ret = write_aligned(child, req, offset + head, bytes - head - tail,
+                            NULL, 0, flags);
+    }
+    if (ret >= 0 && tail) {
+        ret = zero_in_block(child, req, end - tail, tail, false, flags);
     }
     return ret;
 }
@@ -628,23 +792,17 @@ int coroutine_fn bdrv_co_pwritev_part(BdrvChild *child, int64_t offset,
 {
     BlockDriverState *bs = child->bs;
     bool zeroes = flags & BDRV_REQ_ZERO_WRITE;
-    int64_t align;
+    int ret = bdrv_check_write(child, offset, bytes);
     BdrvTrackedRequest req;
     BdrvPadding pad;
-    int ret;
 
-    ret = bdrv_check_write(child, offset, bytes);
+    if (ret == 0 && !zeroes) {
+        ret = bdrv_check_request32(offset, bytes, qiov, qiov_offset);
+    }
     if (ret < 0) {
         return ret;
     }
-    if (!zeroes) {
-        ret = bdrv_check_request32(offset, bytes, qiov, qiov_offset);
-        if (ret < 0) {
-            return ret;
-        }
-    }
-    align = bs->bl.request_alignment;
-    if (bytes == 0 && !QEMU_IS_ALIGNED(offset, align)) {
+    if (bytes == 0 && !QEMU_IS_ALIGNED(offset, bs->bl.request_alignment)) {
         return 0;
     }
     if (!(bs->open_flags & BDRV_O_UNMAP)) {
@@ -652,15 +810,14 @@ int coroutine_fn bdrv_co_pwritev_part(BdrvChild *child, int64_t offset,
     }
     bdrv_inc_in_flight(bs);
     bdrv_tracked_request_begin(&req, bs, offset, bytes, BDRV_TRACKED_WRITE);
-    if (zeroes && ((offset | bytes) & (align - 1))) {
-        ret = unaligned_zeroes(child, &req, offset, bytes, flags);
-    } else if (!zeroes && pad_init(&pad, bs, &offset, &bytes, qiov,
-                                   qiov_offset)) {
-        ret = padded_pwritev(child, &req, &pad, offset, bytes, flags);
+    if (zeroes) {
+        ret = write_zeroes(child, &req, offset, bytes, flags);
+    } else if (pad_init(&pad, bs, &offset, &bytes, qiov, qiov_offset)) {
+        ret = write_padded(child, &req, &pad, offset, bytes, flags);
         pad_destroy(&pad);
     } else {
-        ret = aligned_pwritev(child, &req, offset, bytes, qiov, qiov_offset,
-                              flags);
+        ret = write_aligned(child, &req, offset, bytes, qiov, qiov_offset,
+                            flags);
     }
     bdrv_tracked_request_end(&req);
     bdrv_dec_in_flight(bs);
@@ -694,11 +851,13 @@ int coroutine_fn bdrv_co_pwrite_sync(BdrvChild *child, int64_t offset,
 
 /* ---- Flush ---- */
 
-/* The node itself, to the host and then to the disk. */
-static int coroutine_fn flush_node(BlockDriverState *bs)
+/* The node's caches to its children and on to the disk; @gen is what has been
+ * written so far. */
+static int coroutine_fn flush_node(BlockDriverState *bs, unsigned gen)
 {
     BlockDriver *drv = bs->drv;
-    int ret;
+    BdrvChild *c;
+    int ret = 0;
 
     if (drv->bdrv_co_flush) {
         return drv->bdrv_co_flush(bs);
@@ -710,23 +869,20 @@ static int coroutine_fn flush_node(BlockDriverState *bs)
             return ret;
         }
     }
-    if (bs->open_flags & BDRV_O_NO_FLUSH) {
-        return 0;
+    /* What another one has flushed meanwhile needs no second time. */
+    if (!(bs->open_flags & BDRV_O_NO_FLUSH) &&
+        (int)(gen - bs->flushed_gen) > 0) {
+        bdrv_debug_event(bs, BLKDBG_FLUSH_TO_DISK);
+        if (drv->bdrv_co_flush_to_disk) {
+            ret = drv->bdrv_co_flush_to_disk(bs);
+        }
     }
-    bdrv_debug_event(bs, BLKDBG_FLUSH_TO_DISK);
-    return drv->bdrv_co_flush_to_disk ? drv->bdrv_co_flush_to_disk(bs) : 0;
-}
-
-static int coroutine_fn flush_children(BlockDriverState *bs)
-{
-    BdrvChild *c;
-    int ret = 0;
-
+    /* Metadata was written there without a request of ours: the children
+     * know best what there is to do. */
     QLIST_FOREACH(c, &bs->children, next) {
-        if (c->perm & (BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED)) {
-            int r = bdrv_co_flush(c->bs);
-
-            ret = ret < 0 ? ret : r;
+        if (ret >= 0 &&
+            (c->perm & (BLK_PERM_WRITE | BLK_PERM_WRITE_UNCHANGED))) {
+            ret = bdrv_co_flush(c->bs);
         }
     }
     return ret;
@@ -735,7 +891,7 @@ static int coroutine_fn flush_children(BlockDriverState *bs)
 int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
 {
     unsigned gen;
-    int ret = 0;
+    int ret;
 
     if (!bs->drv || !bdrv_is_inserted(bs) || bdrv_is_read_only(bs) ||
         bdrv_is_sg(bs)) {
@@ -743,28 +899,18 @@ int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
     }
     bdrv_inc_in_flight(bs);
     gen = atomic_read(&bs->write_gen);
-    /* One flush serves all who asked before it started. */
     while (bs->active_flush_req) {
         qemu_co_queue_wait(&bs->flush_queue, NULL);
     }
-    if (bs->flushed_gen != gen || bs->drv->bdrv_co_flush) {
-        bool needed = bs->flushed_gen != gen;
-
-        bs->active_flush_req = true;
-        ret = flush_node(bs);
-        if (ret >= 0 && needed && !bs->drv->bdrv_co_flush) {
-            ret = flush_children(bs);
-        }
-        if (ret >= 0) {
-            bs->flushed_gen = gen;
-        }
-        bs->active_flush_req = false;
-        qemu_co_queue_next(&bs->flush_queue);
-    } else {
-        qemu_co_queue_next(&bs->flush_queue);
+    bs->active_flush_req = true;
+    ret = flush_node(bs, gen);
+    if (ret >= 0 && (int)(gen - bs->flushed_gen) > 0) {
+        bs->flushed_gen = gen;
     }
+    bs->active_flush_req = false;
+    qemu_co_queue_next(&bs->flush_queue);
     bdrv_dec_in_flight(bs);
-    return ret < 0 ? ret : 0;
+    return MIN(ret, 0);
 }
 
 /* ---- Others ---- */

@@ -43,27 +43,25 @@ void coroutine_fn bdrv_tracked_request_end(BdrvTrackedRequest *req)
     qemu_co_queue_restart_all(&req->wait_queue);
 }
 
-static bool overlaps(const BdrvTrackedRequest *req, int64_t offset,
-                     int64_t bytes)
+/* Are the two not allowed to run at the same time? */
+static bool in_conflict(const BdrvTrackedRequest *a,
+                        const BdrvTrackedRequest *b)
 {
-    return offset < req->overlap_offset + req->overlap_bytes &&
-           req->overlap_offset < offset + bytes;
+    return a != b && (a->serialising || b->serialising) &&
+           a->overlap_offset < b->overlap_offset + b->overlap_bytes &&
+           b->overlap_offset < a->overlap_offset + a->overlap_bytes;
 }
 
-/* The request that @self has to wait for, or NULL. */
-static BdrvTrackedRequest *find_conflict(BdrvTrackedRequest *self)
+/* The running request that @self has to wait for, or NULL.  One that waits
+ * itself looks again before it goes on, and finds @self then. */
+static BdrvTrackedRequest *find_obstacle(const BdrvTrackedRequest *self)
 {
     BdrvTrackedRequest *req;
 
     QLIST_FOREACH(req, &self->bs->tracked_requests, list) {
-        if (req == self || (!req->serialising && !self->serialising) ||
-            !overlaps(req, self->overlap_offset, self->overlap_bytes)) {
-            continue;
-        }
-        /* A coroutine that waits for itself would wait forever. */
-        assert(qemu_coroutine_self() != req->co);
-        /* What waits already waits for us, or will look again after us. */
-        if (!req->waiting_for) {
+        if (!req->waiting_for && in_conflict(self, req)) {
+            /* This coroutine would wait for itself, forever. */
+            assert(req->co != qemu_coroutine_self());
             return req;
         }
     }
@@ -72,47 +70,72 @@ static BdrvTrackedRequest *find_conflict(BdrvTrackedRequest *self)
 
 bool coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *self)
 {
-    BdrvTrackedRequest *req;
     bool waited = false;
 
-    if (!atomic_read(&self->bs->serialising_in_flight)) {
+    if (likely(!atomic_read(&self->bs->serialising_in_flight))) {
         return false;
     }
-    while ((req = find_conflict(self))) {
-        self->waiting_for = req;
-        qemu_co_queue_wait(&req->wait_queue, NULL);
-        self->waiting_for = NULL;
+    while ((self->waiting_for = find_obstacle(self))) {
+        qemu_co_queue_wait(&self->waiting_for->wait_queue, NULL);
         waited = true;
     }
     return waited;
 }
 
-void coroutine_fn bdrv_make_request_serialising(BdrvTrackedRequest *req,
-                                                uint64_t align)
+/* Does not wait yet. */
+static void set_serialising(BdrvTrackedRequest *req, uint64_t align)
 {
-    int64_t start = QEMU_ALIGN_DOWN(req->offset, align);
-    int64_t end = QEMU_ALIGN_UP(req->offset + req->bytes, align);
+    int64_t end = MAX(req->overlap_offset + req->overlap_bytes,
+                      QEMU_ALIGN_UP(req->offset + req->bytes, align));
 
     if (!req->serialising) {
         atomic_inc(&req->bs->serialising_in_flight);
         req->serialising = true;
     }
-    start = MIN(start, req->overlap_offset);
-    end = MAX(end, req->overlap_offset + req->overlap_bytes);
-    req->overlap_offset = start;
-    req->overlap_bytes = end - start;
+    req->overlap_offset = MIN(req->overlap_offset,
+                              QEMU_ALIGN_DOWN(req->offset, align));
+    req->overlap_bytes = end - req->overlap_offset;
+}
+
+void coroutine_fn bdrv_make_request_serialising(BdrvTrackedRequest *req,
+                                                uint64_t align)
+{
+    set_serialising(req, align);
     bdrv_wait_serialising_requests(req);
+}
+
+bool bdrv_try_make_request_serialising(BdrvTrackedRequest *req,
+                                       uint64_t align)
+{
+    bool was_serialising = req->serialising;
+    int64_t offset = req->overlap_offset, bytes = req->overlap_bytes;
+    BdrvTrackedRequest *other;
+
+    set_serialising(req, align);
+    /* Those that wait are in the way as well: they came first. */
+    QLIST_FOREACH(other, &req->bs->tracked_requests, list) {
+        if (in_conflict(req, other)) {
+            req->overlap_offset = offset;
+            req->overlap_bytes = bytes;
+            if (!was_serialising) {
+                req->serialising = false;
+                atomic_dec(&req->bs->serialising_in_flight);
+            }
+            return false;
+        }
+    }
+    return true;
 }
 
 BdrvTrackedRequest *coroutine_fn bdrv_co_get_self_request(BlockDriverState *bs)
 {
-    BdrvTrackedRequest *req;
     Coroutine *self = qemu_coroutine_self();
+    BdrvTrackedRequest *req;
 
     QLIST_FOREACH(req, &bs->tracked_requests, list) {
         if (req->co == self) {
-            return req;
+            break;
         }
     }
-    return NULL;
+    return req;
 }

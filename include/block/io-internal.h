@@ -16,6 +16,10 @@ void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
 void coroutine_fn bdrv_tracked_request_end(BdrvTrackedRequest *req);
 /* Wait for serialising requests in the way. Did it wait? */
 bool coroutine_fn bdrv_wait_serialising_requests(BdrvTrackedRequest *self);
+/* bdrv_make_request_serialising() where nothing has to be waited for; false,
+ * with @req as before, where it would have to. */
+bool bdrv_try_make_request_serialising(BdrvTrackedRequest *req,
+                                       uint64_t align);
 
 /* io.c: the driver's hooks, without tracking */
 int coroutine_fn bdrv_driver_preadv(BlockDriverState *bs, int64_t offset,
@@ -28,13 +32,21 @@ int coroutine_fn bdrv_driver_pwritev(BlockDriverState *bs, int64_t offset,
                                      BdrvRequestFlags flags);
 /* May @child be written; is the range legal? 0 or -errno. */
 int bdrv_check_write(BdrvChild *child, int64_t offset, int64_t bytes);
-int coroutine_fn bdrv_co_write_req_prepare(BdrvChild *child, int64_t offset,
-                                           int64_t bytes,
-                                           BdrvTrackedRequest *req,
-                                           BdrvRequestFlags flags);
+/*
+ * Before a write of any kind: checks permissions, waits for others, tells who
+ * watches.  If it fails nothing must be written, else
+ * bdrv_co_write_req_finish() has to follow.
+ */
+int coroutine_fn bdrv_co_write_req_begin(BdrvChild *child, int64_t offset,
+                                         int64_t bytes,
+                                         BdrvTrackedRequest *req,
+                                         BdrvRequestFlags flags);
+/* bs->total_sectors is new: bitmaps and parents follow. */
+void bdrv_length_changed(BlockDriverState *bs);
 
-/* io-copy.c: the node's length changed */
-void bdrv_parent_cb_resize(BlockDriverState *bs);
+/* block-status.c: the range may have lost its data */
+void bdrv_status_cache_drop(BlockDriverState *bs, int64_t offset,
+                            int64_t bytes);
 
 /* io-zero.c; @offset and @bytes need no alignment to pwrite_zeroes_alignment,
  * but to request_alignment */
