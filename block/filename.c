@@ -54,7 +54,12 @@ void bdrv_parse_filename_strip_prefix(const char *filename, const char *prefix,
     const char *path;
 
     if (strstart(filename, prefix, &path)) {
-        qdict_put_str(options, "filename", path);
+        /* What follows must not be taken for a protocol in its turn. */
+        g_autofree char *plain = g_strconcat(path_has_protocol(path) ? "./"
+                                                                     : "",
+                                             path, NULL);
+
+        qdict_put_str(options, "filename", plain);
     }
 }
 

@@ -92,8 +92,10 @@ static void test_strip_prefix(void)
 {
     QDict *options = qdict_new();
 
+    bdrv_parse_filename_strip_prefix("file:a/b", "file:", options);
+    g_assert_cmpstr(qdict_get_str(options, "filename"), ==, "a/b");
     bdrv_parse_filename_strip_prefix("file:a:b", "file:", options);
-    g_assert_cmpstr(qdict_get_str(options, "filename"), ==, "a:b");
+    g_assert_cmpstr(qdict_get_str(options, "filename"), ==, "./a:b");
     qdict_del(options, "filename");
     bdrv_parse_filename_strip_prefix("a", "file:", options);
     g_assert_false(qdict_haskey(options, "filename"));
