@@ -4,6 +4,7 @@
  * Commands for people that are not about disks.
  */
 #include "qemu/osdep.h"
+#include "block/block-hmp-cmds.h"
 #include "chardev/char.h"
 #include "monitor/hmp.h"
 #include "qapi/error.h"
@@ -176,6 +177,7 @@ static const HMPCommand info_commands[] = {
 
 void hmp_system_init(void)
 {
+    block_hmp_init();
     hmp_register_commands(commands);
     hmp_register_info_commands(info_commands);
 }
