@@ -32,26 +32,27 @@ class Output:
 
     def _pair(self, base: str, includes: List[str],
               text: Tuple[str, str]) -> None:
-        """BASE.h and BASE.c of (header, body); includes: of the body."""
+        """BASE.h and BASE.c of (header, body); includes: of the body.
+        Generated files of one run are in one directory."""
         head, body = text
         guard = base.upper().replace('-', '_') + '_H'
         self._write(base + '.h', f'/* {NOTE} */\n'
                     f'#ifndef {guard}\n#define {guard}\n\n{head}\n#endif\n')
         lines = ''.join(f'#include "{i}"\n' for i in
-                        ['qemu/osdep.h', f'qapi/{base}.h'] + includes)
+                        ['qemu/osdep.h', f'{base}.h'] + includes)
         self._write(base + '.c', f'/* {NOTE} */\n{lines}\n{body}')
 
     def _included(self, kind: str, module: str) -> str:
         """#include lines for the modules that @module includes."""
         return ''.join(
-            f'#include "qapi/{self.prefix}qapi-{kind}-{m}.h"\n'
+            f'#include "{self.prefix}qapi-{kind}-{m}.h"\n'
             for m in self.schema.includes.get(module, [])
             if m in self.schema.modules)
 
     def builtins(self) -> None:
         """What is the same for all schemas."""
         self._pair('qapi-builtin-types',
-                   ['qapi/dealloc-visitor.h', 'qapi/qapi-builtin-visit.h'],
+                   ['qapi/dealloc-visitor.h', 'qapi-builtin-visit.h'],
                    gen_builtin_types(self.schema))
         self._pair('qapi-builtin-visit', ['qapi/visit-generated.h'],
                    gen_builtin_visit(self.schema))
@@ -59,8 +60,8 @@ class Output:
     def module(self, module: str) -> None:
         """The files of one module."""
         p = self.prefix
-        types = f'#include "qapi/{p}qapi-types-{module}.h"\n'
-        visit = f'qapi/{p}qapi-visit-{module}.h'
+        types = f'#include "{p}qapi-types-{module}.h"\n'
+        visit = f'{p}qapi-visit-{module}.h'
         head, body = gen_types(self.schema, module)
         self._pair(f'{p}qapi-types-{module}',
                    ['qapi/dealloc-visitor.h', visit],
@@ -79,7 +80,7 @@ class Output:
         head, body = gen_events(self.schema, module, p)
         self._pair(f'{p}qapi-events-{module}',
                    ['qapi/qmp-event.h', 'qapi/visit-generated.h',
-                    f'qapi/{p}qapi-emit-events.h', visit],
+                    f'{p}qapi-emit-events.h', visit],
                    (types + head, body))
 
     def events(self) -> None:
@@ -91,7 +92,7 @@ class Output:
         """What depends on which modules the root includes."""
         p = self.prefix
         self._pair(f'{p}qapi-init-commands',
-                   [f'qapi/{marshal_prefix}qapi-commands-{m}.h'
+                   [f'{marshal_prefix}qapi-commands-{m}.h'
                     for m in self.schema.modules],
                    gen_init_commands(self.schema, p))
         self._pair(f'{p}qapi-introspect', [],
@@ -102,10 +103,12 @@ class Output:
 def generate(schema: Schema, outdir: str, prefix: str, unmask: bool,
              root_only: bool) -> None:
     """Write all files; with @root_only those of a root whose modules belong
-    to another one, without prefix."""
+    to another one, without prefix.  What all schemas have in common belongs
+    to the one without prefix, too."""
     output = Output(schema, outdir, prefix)
     if not root_only:
-        output.builtins()
+        if not prefix:
+            output.builtins()
         for module in schema.modules:
             output.module(module)
         output.events()
