@@ -9,18 +9,26 @@
  *
  * Invariants
  *   1. quiesce_counter is the number of drained and subtree sections that
- *      reach the node, from below or through its children;
- *      quiesce_all_counter that of drain-all sections.
- *   2. The driver's drain_begin hook has run once for each of both.
+ *      reach the node, its own, from above and from below;
+ *      quiesce_all_counter that of drain-all sections.  While either is not
+ *      zero it holds the context's external handlers once.
+ *   2. The driver's drain_begin hook has been started once for each of both,
+ *      and drain_end once for each that is over.
  *   3. c->quiesced_parent is how often drained_begin was called for the edge.
  *      The edge through which a subtree section came down is left out: its
  *      parent is drained anyway.
+ *   4. Nothing polls between the first and the last change of a counter of
+ *      one section.
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
 #include "qemu/main-loop.h"
 
+/* Drain-all sections that are open; main thread. */
 static int drain_all_count;
+
+/* End hooks of the section that ends in this thread now: how many run yet. */
+static __thread unsigned *end_hooks;
 
 /* ---- Parents ---- */
 
@@ -75,83 +83,88 @@ bool bdrv_busy_from_child(BlockDriverState *bs, BdrvChild *c)
 
 typedef struct DrainHook {
     BlockDriverState *bs;
-    bool begin;
-    bool done;
+    void coroutine_fn (*fn)(BlockDriverState *bs);
+    unsigned *pending;      /* to be lowered, or NULL */
 } DrainHook;
 
 static void coroutine_fn drain_hook_entry(void *opaque)
 {
     DrainHook *h = opaque;
-    BlockDriverState *bs = h->bs;
 
-    if (h->begin) {
-        bs->drv->bdrv_co_drain_begin(bs);
-    } else {
-        bs->drv->bdrv_co_drain_end(bs);
+    h->fn(h->bs);
+    bdrv_dec_in_flight(h->bs);
+    if (h->pending) {
+        /* Who waits for it may free the node now. */
+        atomic_dec(h->pending);
+        aio_wait_kick();
     }
-    atomic_mb_set(&h->done, true);
-    bdrv_dec_in_flight(bs);
-    if (h->begin) {
-        g_free(h);
-    }
+    g_free(h);
 }
 
-/* A begin hook that yields is waited for with the requests, an end hook
- * here. */
-static void run_hook(BlockDriverState *bs, bool begin)
+/* Hooks may yield.  As they count as requests, who begins a section waits for
+ * them without knowing; who ends one counts them. */
+static void start_hook(BlockDriverState *bs, bool begin)
 {
-    DrainHook *h, end = { .bs = bs };
+    DrainHook hook = { .bs = bs, .pending = begin ? NULL : end_hooks };
 
-    if (!bs->drv || !(begin ? bs->drv->bdrv_co_drain_begin
-                            : bs->drv->bdrv_co_drain_end)) {
+    if (bs->drv) {
+        hook.fn = begin ? bs->drv->bdrv_co_drain_begin
+                        : bs->drv->bdrv_co_drain_end;
+    }
+    if (!hook.fn) {
         return;
     }
-    h = &end;
-    if (begin) {
-        h = g_new0(DrainHook, 1);
-        h->bs = bs;
-        h->begin = true;
-    }
     bdrv_inc_in_flight(bs);
-    bdrv_coroutine_enter(bs, qemu_coroutine_create(drain_hook_entry, h));
-    if (!begin) {
-        BDRV_POLL_WHILE(bs, !atomic_mb_read(&end.done));
+    if (hook.pending) {
+        atomic_inc(hook.pending);
     }
+    bdrv_coroutine_enter(bs, qemu_coroutine_create(drain_hook_entry,
+                                                   g_memdup2(&hook,
+                                                             sizeof(hook))));
 }
 
 /* ---- One node ---- */
 
-/* Nothing polls here. */
+/* One of the node's counters goes up or down; external handlers stand still
+ * while it is not zero. */
+static void counter_up(BlockDriverState *bs, int *counter)
+{
+    if ((*counter)++ == 0) {
+        aio_disable_external(bdrv_get_aio_context(bs));
+    }
+}
+
+static void counter_down(BlockDriverState *bs, int *counter)
+{
+    assert(*counter > 0);
+    if (--*counter == 0) {
+        aio_enable_external(bdrv_get_aio_context(bs));
+    }
+}
+
 static void node_quiesce(BlockDriverState *bs, BdrvChild *ignore)
 {
     BdrvChild *c, *next;
 
-    if (!bdrv_is_quiesced(bs)) {
-        aio_disable_external(bdrv_get_aio_context(bs));
-    }
-    bs->quiesce_counter++;
+    counter_up(bs, &bs->quiesce_counter);
     QLIST_FOREACH_SAFE(c, &bs->parents, next_parent, next) {
         if (c != ignore) {
             bdrv_parent_drained_begin_single(c, false);
         }
     }
-    run_hook(bs, true);
+    start_hook(bs, true);
 }
 
 static void node_unquiesce(BlockDriverState *bs, BdrvChild *ignore)
 {
     BdrvChild *c, *next;
 
-    assert(bs->quiesce_counter > 0);
-    run_hook(bs, false);
-    bs->quiesce_counter--;
+    start_hook(bs, false);
+    counter_down(bs, &bs->quiesce_counter);
     QLIST_FOREACH_SAFE(c, &bs->parents, next_parent, next) {
-        if (c != ignore && c->quiesced_parent > 0) {
+        if (c != ignore) {
             bdrv_parent_drained_end_single(c);
         }
-    }
-    if (!bdrv_is_quiesced(bs)) {
-        aio_enable_external(bdrv_get_aio_context(bs));
     }
 }
 
@@ -214,83 +227,117 @@ static bool subtree_busy(BlockDriverState *bs, bool recursive,
 
 /* ---- Sections ---- */
 
-typedef struct DrainRequest {
-    BlockDriverState *bs;
+typedef enum DrainKind {
+    DRAIN_NODE,
+    DRAIN_SUBTREE,
+    DRAIN_ALL,
+} DrainKind;
+
+static void section_begin(BlockDriverState *bs, DrainKind kind);
+static void section_end(BlockDriverState *bs, DrainKind kind);
+
+/* A section that a coroutine begins or ends */
+typedef struct DrainHop {
+    BlockDriverState *bs;       /* NULL: all */
+    DrainKind kind;
     bool begin;
-    bool recursive;
     Coroutine *co;
-} DrainRequest;
+} DrainHop;
 
-static void do_begin(BlockDriverState *bs, bool recursive);
-static void do_end(BlockDriverState *bs, bool recursive);
-
-static void drain_bh(void *opaque)
+static void hop_bh(void *opaque)
 {
-    DrainRequest *r = opaque;
-    AioContext *ctx = bdrv_get_aio_context(r->bs);
+    DrainHop *hop = opaque;
+    AioContext *ctx = hop->bs ? bdrv_get_aio_context(hop->bs) : NULL;
 
-    aio_context_acquire(ctx);
-    if (r->begin) {
-        do_begin(r->bs, r->recursive);
-    } else {
-        do_end(r->bs, r->recursive);
+    if (ctx) {
+        aio_context_acquire(ctx);
+        bdrv_dec_in_flight(hop->bs);
     }
-    aio_context_release(ctx);
-    aio_co_wake(r->co);
+    if (hop->begin) {
+        section_begin(hop->bs, hop->kind);
+    } else {
+        section_end(hop->bs, hop->kind);
+    }
+    if (ctx) {
+        aio_context_release(ctx);
+    }
+    aio_co_wake(hop->co);
 }
 
-/* Polling is for code outside coroutines. */
-static void coroutine_fn drain_outside(BlockDriverState *bs, bool begin,
-                                       bool recursive)
+/* Coroutines can't poll: a bottom half of the same thread does it, or one of
+ * the main thread where all nodes are concerned. */
+static void coroutine_fn hop_out(BlockDriverState *bs, DrainKind kind,
+                                 bool begin)
 {
-    DrainRequest r = {
+    DrainHop hop = {
         .bs = bs,
+        .kind = kind,
         .begin = begin,
-        .recursive = recursive,
         .co = qemu_coroutine_self(),
     };
 
-    aio_bh_schedule_oneshot(bdrv_get_aio_context(bs), drain_bh, &r);
+    if (bs) {
+        /* It keeps its context until then. */
+        bdrv_inc_in_flight(bs);
+    }
+    aio_bh_schedule_oneshot(bs ? qemu_get_current_aio_context()
+                               : qemu_get_aio_context(), hop_bh, &hop);
     qemu_coroutine_yield();
 }
 
-static void do_begin(BlockDriverState *bs, bool recursive)
+static void all_begin(void);
+static void all_end(void);
+
+static void section_begin(BlockDriverState *bs, DrainKind kind)
 {
+    bool recursive = kind == DRAIN_SUBTREE;
+
     if (qemu_in_coroutine()) {
-        drain_outside(bs, true, recursive);
-        return;
+        hop_out(bs, kind, true);
+    } else if (kind == DRAIN_ALL) {
+        all_begin();
+    } else {
+        quiesce(bs, recursive, NULL);
+        BDRV_POLL_WHILE(bs, subtree_busy(bs, recursive, NULL));
     }
-    quiesce(bs, recursive, NULL);
-    BDRV_POLL_WHILE(bs, subtree_busy(bs, recursive, NULL));
 }
 
-static void do_end(BlockDriverState *bs, bool recursive)
+static void section_end(BlockDriverState *bs, DrainKind kind)
 {
+    unsigned *outer = end_hooks, pending = 0;
+
     if (qemu_in_coroutine()) {
-        drain_outside(bs, false, recursive);
+        hop_out(bs, kind, false);
         return;
     }
-    unquiesce(bs, recursive, NULL);
+    if (kind == DRAIN_ALL) {
+        all_end();
+        return;
+    }
+    end_hooks = &pending;
+    unquiesce(bs, kind == DRAIN_SUBTREE, NULL);
+    end_hooks = outer;
+    BDRV_POLL_WHILE(bs, atomic_read(&pending) > 0);
 }
 
 void bdrv_drained_begin(BlockDriverState *bs)
 {
-    do_begin(bs, false);
+    section_begin(bs, DRAIN_NODE);
 }
 
 void bdrv_drained_end(BlockDriverState *bs)
 {
-    do_end(bs, false);
+    section_end(bs, DRAIN_NODE);
 }
 
 void bdrv_subtree_drained_begin(BlockDriverState *bs)
 {
-    do_begin(bs, true);
+    section_begin(bs, DRAIN_SUBTREE);
 }
 
 void bdrv_subtree_drained_end(BlockDriverState *bs)
 {
-    do_end(bs, true);
+    section_end(bs, DRAIN_SUBTREE);
 }
 
 void bdrv_drain(BlockDriverState *bs)
@@ -305,16 +352,16 @@ void coroutine_fn bdrv_co_drain(BlockDriverState *bs)
     bdrv_drain(bs);
 }
 
-/* ---- Changes of the graph during subtree sections ---- */
+/* ---- Changes of the graph during sections ---- */
 
 void bdrv_apply_subtree_drain(BdrvChild *child, BlockDriverState *new_parent)
 {
-    int i;
+    int i, sections = new_parent->recursive_quiesce_counter;
 
-    for (i = 0; i < new_parent->recursive_quiesce_counter; i++) {
+    for (i = 0; i < sections; i++) {
         quiesce(child->bs, true, child);
     }
-    if (i) {
+    if (sections) {
         BDRV_POLL_WHILE(child->bs, subtree_busy(child->bs, true, child));
     }
 }
@@ -322,9 +369,9 @@ void bdrv_apply_subtree_drain(BdrvChild *child, BlockDriverState *new_parent)
 void bdrv_unapply_subtree_drain(BdrvChild *child,
                                 BlockDriverState *old_parent)
 {
-    int i;
+    int i, sections = old_parent->recursive_quiesce_counter;
 
-    for (i = 0; i < old_parent->recursive_quiesce_counter; i++) {
+    for (i = 0; i < sections; i++) {
         unquiesce(child->bs, true, child);
     }
 }
@@ -334,102 +381,137 @@ void bdrv_drain_driver_opened(BlockDriverState *bs)
     int i;
 
     for (i = 0; i < bs->quiesce_counter + bs->quiesce_all_counter; i++) {
-        run_hook(bs, true);
+        start_hook(bs, true);
     }
 }
 
 /* ---- All nodes ---- */
 
-static void all_quiesce(BlockDriverState *bs, bool begin)
+/* Nodes above are visited themselves, so only other parents are told. */
+
+static void node_quiesce_all(BlockDriverState *bs)
 {
     BdrvChild *c, *next;
 
-    if (begin) {
-        if (!bdrv_is_quiesced(bs)) {
-            aio_disable_external(bdrv_get_aio_context(bs));
-        }
-        bs->quiesce_all_counter++;
-    } else {
-        assert(bs->quiesce_all_counter > 0);
-        run_hook(bs, false);
-        bs->quiesce_all_counter--;
-    }
-    /* Nodes above are visited themselves. */
+    counter_up(bs, &bs->quiesce_all_counter);
     QLIST_FOREACH_SAFE(c, &bs->parents, next_parent, next) {
-        if (c->role->parent_is_bds) {
-            continue;
-        }
-        if (begin) {
+        if (!c->role->parent_is_bds) {
             bdrv_parent_drained_begin_single(c, false);
-        } else if (c->quiesced_parent > 0) {
+        }
+    }
+    start_hook(bs, true);
+}
+
+static void node_unquiesce_all(BlockDriverState *bs)
+{
+    BdrvChild *c, *next;
+
+    start_hook(bs, false);
+    counter_down(bs, &bs->quiesce_all_counter);
+    QLIST_FOREACH_SAFE(c, &bs->parents, next_parent, next) {
+        if (!c->role->parent_is_bds) {
             bdrv_parent_drained_end_single(c);
         }
     }
-    if (begin) {
-        run_hook(bs, true);
-    } else if (!bdrv_is_quiesced(bs)) {
-        aio_enable_external(bdrv_get_aio_context(bs));
+}
+
+static bool busy_alone(BlockDriverState *bs)
+{
+    BdrvChild *c;
+
+    QLIST_FOREACH(c, &bs->parents, next_parent) {
+        if (!c->role->parent_is_bds && parent_busy(c)) {
+            return true;
+        }
     }
+    return atomic_read(&bs->in_flight) > 0;
 }
 
 void bdrv_drain_node_created(BlockDriverState *bs)
 {
-    int i;
-
-    for (i = 0; i < drain_all_count; i++) {
-        all_quiesce(bs, true);
+    while (bs->quiesce_all_counter < drain_all_count) {
+        node_quiesce_all(bs);
     }
+}
+
+static bool join_sections(BlockDriverState *bs)
+{
+    bdrv_drain_node_created(bs);
+    return false;
+}
+
+static bool leave_sections(BlockDriverState *bs)
+{
+    while (bs->quiesce_all_counter > drain_all_count) {
+        node_unquiesce_all(bs);
+    }
+    return false;
+}
+
+static bool wait_until_idle(BlockDriverState *bs)
+{
+    return BDRV_POLL_WHILE(bs, busy_alone(bs));
+}
+
+static BlockDriverState *next_node(BlockDriverState *bs)
+{
+    bs = bdrv_next_all_states(bs);
+    if (bs) {
+        bdrv_ref(bs);
+    }
+    return bs;
+}
+
+/* @fn may run anything, also what drops nodes.  Did one return true? */
+static bool for_each_node(bool (*fn)(BlockDriverState *bs))
+{
+    BlockDriverState *bs = next_node(NULL), *next;
+    bool result = false;
+
+    while (bs) {
+        AioContext *ctx = bdrv_get_aio_context(bs);
+
+        aio_context_acquire(ctx);
+        result |= fn(bs);
+        next = next_node(bs);
+        bdrv_unref(bs);
+        aio_context_release(ctx);
+        bs = next;
+    }
+    return result;
+}
+
+static void all_begin(void)
+{
+    drain_all_count++;
+    for_each_node(join_sections);
+    /* While one node is waited for, another one may get busy with what its
+     * requests, or the node's users, entail. */
+    while (for_each_node(wait_until_idle)) {
+        /* again */
+    }
+}
+
+static void all_end(void)
+{
+    unsigned *outer = end_hooks, pending = 0;
+
+    assert(drain_all_count > 0);
+    drain_all_count--;
+    end_hooks = &pending;
+    for_each_node(leave_sections);
+    end_hooks = outer;
+    AIO_WAIT_WHILE(NULL, atomic_read(&pending) > 0);
 }
 
 void bdrv_drain_all_begin(void)
 {
-    BlockDriverState *bs = NULL;
-    bool busy;
-
-    assert(!qemu_in_coroutine());
-    drain_all_count++;
-    while ((bs = bdrv_next_all_states(bs))) {
-        AioContext *ctx = bdrv_get_aio_context(bs);
-
-        aio_context_acquire(ctx);
-        all_quiesce(bs, true);
-        aio_context_release(ctx);
-    }
-    /* What one node waits for may be another one's. */
-    do {
-        busy = false;
-        bs = NULL;
-        while ((bs = bdrv_next_all_states(bs))) {
-            AioContext *ctx = bdrv_get_aio_context(bs);
-
-            bdrv_ref(bs);
-            aio_context_acquire(ctx);
-            busy |= AIO_WAIT_WHILE(ctx, node_busy(bs, NULL));
-            aio_context_release(ctx);
-            if (bs->refcnt == 1) {
-                /* It was closed meanwhile: begin again. */
-                bdrv_unref(bs);
-                busy = true;
-                break;
-            }
-            bdrv_unref(bs);
-        }
-    } while (busy);
+    section_begin(NULL, DRAIN_ALL);
 }
 
 void bdrv_drain_all_end(void)
 {
-    BlockDriverState *bs = NULL;
-
-    while ((bs = bdrv_next_all_states(bs))) {
-        AioContext *ctx = bdrv_get_aio_context(bs);
-
-        aio_context_acquire(ctx);
-        all_quiesce(bs, false);
-        aio_context_release(ctx);
-    }
-    assert(drain_all_count > 0);
-    drain_all_count--;
+    section_end(NULL, DRAIN_ALL);
 }
 
 void bdrv_drain_all(void)
