@@ -219,11 +219,13 @@ int bdrv_dirty_bitmap_create_successor(BdrvDirtyBitmap *bitmap, Error **errp)
     if (!child) {
         return -1;
     }
+    bdrv_dirty_bitmap_lock(bitmap);
     /* It records if the bitmap did. */
     child->disabled = bitmap->disabled;
     bitmap->disabled = true;
     bitmap->successor = child;
     bitmap->busy = true;
+    bdrv_dirty_bitmap_unlock(bitmap);
     return 0;
 }
 
@@ -247,12 +249,13 @@ BdrvDirtyBitmap *bdrv_dirty_bitmap_abdicate(BdrvDirtyBitmap *bitmap,
                    "present");
         return NULL;
     }
+    qemu_mutex_lock(&heir->bs->dirty_bitmap_mutex);
     heir->name = g_steal_pointer(&bitmap->name);
     heir->persistent = bitmap->persistent;
     bitmap->successor = NULL;
-    bitmap->persistent = false;
     bitmap->busy = false;
-    bdrv_release_dirty_bitmap(bitmap);
+    release_locked(bitmap);
+    qemu_mutex_unlock(&heir->bs->dirty_bitmap_mutex);
     return heir;
 }
 
@@ -411,32 +414,58 @@ char *bdrv_dirty_bitmap_sha256(const BdrvDirtyBitmap *bitmap, Error **errp)
 
 /* ---- Persistence, by the driver ---- */
 
+/* What the driver's hooks are asked about */
+typedef struct StoredBitmap {
+    BlockDriverState *bs;
+    const char *name;
+    uint32_t granularity;
+    Error **errp;
+} StoredBitmap;
+
+static int coroutine_fn can_store(void *opaque)
+{
+    StoredBitmap *b = opaque;
+    BlockDriver *drv = b->bs->drv;
+
+    return drv->bdrv_co_can_store_new_dirty_bitmap(b->bs, b->name,
+                                                   b->granularity, b->errp);
+}
+
 bool bdrv_can_store_new_dirty_bitmap(BlockDriverState *bs, const char *name,
                                      uint32_t granularity, Error **errp)
 {
-    BlockDriver *drv = bs->drv;
+    StoredBitmap b = { bs, name, granularity, errp };
 
-    if (!drv) {
-        error_setg_errno(errp, ENOMEDIUM, "Can't store persistent bitmaps to "
-                         "%s", bdrv_get_device_or_node_name(bs));
+    if (!bs->drv || !bs->drv->bdrv_co_can_store_new_dirty_bitmap) {
+        error_setg_errno(errp, bs->drv ? ENOTSUP : ENOMEDIUM,
+                         "Can't store persistent bitmaps to %s",
+                         bdrv_get_device_or_node_name(bs));
         return false;
     }
-    if (!drv->bdrv_co_can_store_new_dirty_bitmap) {
-        error_setg_errno(errp, ENOTSUP, "Can't store persistent bitmaps to "
-                         "%s", bdrv_get_device_or_node_name(bs));
-        return false;
-    }
-    return drv->bdrv_co_can_store_new_dirty_bitmap(bs, name, granularity,
-                                                   errp);
+    return bdrv_run_co(bdrv_get_aio_context(bs), can_store, &b);
+}
+
+int coroutine_fn bdrv_co_remove_persistent_dirty_bitmap(BlockDriverState *bs,
+                                                        const char *name,
+                                                        Error **errp)
+{
+    return bs->drv && bs->drv->bdrv_co_remove_persistent_dirty_bitmap
+        ? bs->drv->bdrv_co_remove_persistent_dirty_bitmap(bs, name, errp) : 0;
+}
+
+static int coroutine_fn remove_stored(void *opaque)
+{
+    StoredBitmap *b = opaque;
+
+    return bdrv_co_remove_persistent_dirty_bitmap(b->bs, b->name, b->errp);
 }
 
 int bdrv_remove_persistent_dirty_bitmap(BlockDriverState *bs,
                                         const char *name, Error **errp)
 {
-    if (bs->drv && bs->drv->bdrv_co_remove_persistent_dirty_bitmap) {
-        return bs->drv->bdrv_co_remove_persistent_dirty_bitmap(bs, name, errp);
-    }
-    return 0;
+    StoredBitmap b = { bs, name, 0, errp };
+
+    return bdrv_run_co(bdrv_get_aio_context(bs), remove_stored, &b);
 }
 
 /* ---- Bits ---- */

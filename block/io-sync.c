@@ -295,18 +295,28 @@ int bdrv_is_allocated_above(BlockDriverState *top, BlockDriverState *base,
 
 static int coroutine_fn sync_save_vmstate(SyncCall *c)
 {
-    int (*hook)(BlockDriverState *, QEMUIOVector *, int64_t) =
-        c->bs->drv ? c->bs->drv->bdrv_save_vmstate : NULL;
+    BlockDriver *drv = c->bs->drv;
+    int ret = -ENOTSUP;
 
-    return hook ? hook(c->bs, c->qiov, c->offset) : -ENOTSUP;
+    bdrv_inc_in_flight(c->bs);
+    if (drv && drv->bdrv_save_vmstate) {
+        ret = drv->bdrv_save_vmstate(c->bs, c->qiov, c->offset);
+    }
+    bdrv_dec_in_flight(c->bs);
+    return ret;
 }
 
 static int coroutine_fn sync_load_vmstate(SyncCall *c)
 {
-    int (*hook)(BlockDriverState *, QEMUIOVector *, int64_t) =
-        c->bs->drv ? c->bs->drv->bdrv_load_vmstate : NULL;
+    BlockDriver *drv = c->bs->drv;
+    int ret = -ENOTSUP;
 
-    return hook ? hook(c->bs, c->qiov, c->offset) : -ENOTSUP;
+    bdrv_inc_in_flight(c->bs);
+    if (drv && drv->bdrv_load_vmstate) {
+        ret = drv->bdrv_load_vmstate(c->bs, c->qiov, c->offset);
+    }
+    bdrv_dec_in_flight(c->bs);
+    return ret;
 }
 
 static BlockDriverState *vmstate_node(BlockDriverState *bs, bool load)

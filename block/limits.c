@@ -67,10 +67,8 @@ void bdrv_refresh_limits(BlockDriverState *bs, Transaction *tran, Error **errp)
      * themselves. */
     bs->bl.request_alignment = 1;
     QLIST_FOREACH(c, &bs->children, next) {
-        if (c == bs->file || c == bs->backing || drv->is_filter) {
-            merge_limits(&bs->bl, &c->bs->bl);
-            has_limits = true;
-        }
+        merge_limits(&bs->bl, &c->bs->bl);
+        has_limits = true;
         bs->bl.has_variable_length |= c == bdrv_primary_child(bs) &&
                                       c->bs->bl.has_variable_length;
     }

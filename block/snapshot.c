@@ -77,12 +77,26 @@ int bdrv_snapshot_goto(BlockDriverState *bs, const char *snapshot_id,
                        Error **errp)
 {
     BlockDriverState *node = snapshot_node(bs);
-    int ret = node && node->drv->bdrv_snapshot_goto
-              ? node->drv->bdrv_snapshot_goto(node, snapshot_id) : -ENOTSUP;
+    int ret;
 
+    if (!bs->drv) {
+        error_setg(errp, "Block driver is closed");
+        return -ENOMEDIUM;
+    }
+    /* Their bits would say nothing about the content any more. */
+    if (bdrv_dirty_bitmap_first(bs)) {
+        error_setg(errp, "Device has active dirty bitmaps");
+        return -EBUSY;
+    }
+    if (!node || !node->drv->bdrv_snapshot_goto) {
+        error_setg(errp, "Block driver does not support snapshots");
+        return -ENOTSUP;
+    }
+    bdrv_drained_begin(bs);
+    ret = node->drv->bdrv_snapshot_goto(node, snapshot_id);
+    bdrv_drained_end(bs);
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Failed to load snapshot '%s'",
-                         snapshot_id);
+        error_setg_errno(errp, -ret, "Failed to load snapshot");
     }
     return ret;
 }

@@ -20,6 +20,7 @@
 
 #include "qemu/osdep.h"
 #include "qapi/qapi-types-block-core.h"
+#include "qemu/coroutine.h"
 #include "qemu/hbitmap.h"
 
 typedef struct BdrvDirtyBitmapIter BdrvDirtyBitmapIter;
@@ -88,8 +89,9 @@ const char *bdrv_dirty_bitmap_name(const BdrvDirtyBitmap *bitmap);
 int64_t bdrv_dirty_bitmap_size(const BdrvDirtyBitmap *bitmap);
 uint32_t bdrv_dirty_bitmap_granularity(const BdrvDirtyBitmap *bitmap);
 char *bdrv_dirty_bitmap_sha256(const BdrvDirtyBitmap *bitmap, Error **errp);
-int bdrv_co_remove_persistent_dirty_bitmap(BlockDriverState *bs,
-                                           const char *name, Error **errp);
+int coroutine_fn bdrv_co_remove_persistent_dirty_bitmap(BlockDriverState *bs,
+                                                        const char *name,
+                                                        Error **errp);
 bool bdrv_can_store_new_dirty_bitmap(BlockDriverState *bs, const char *name,
                                      uint32_t granularity, Error **errp);
 int bdrv_remove_persistent_dirty_bitmap(BlockDriverState *bs,
