@@ -119,6 +119,7 @@ void file_abort_perm_update(BlockDriverState *bs);
 void file_refresh_limits(BlockDriverState *bs, Error **errp);
 void file_attach_aio_context(BlockDriverState *bs, AioContext *new_context);
 int64_t file_getlength(BlockDriverState *bs);
+int file_get_info(BlockDriverState *bs, BlockDriverInfo *bdi);
 int64_t file_get_allocated_file_size(BlockDriverState *bs);
 BlockStatsSpecific *file_get_specific_stats(BlockDriverState *bs);
 int coroutine_fn file_co_invalidate_cache(BlockDriverState *bs, Error **errp);

@@ -577,6 +577,12 @@ void file_refresh_limits(BlockDriverState *bs, Error **errp)
     s->needs_alignment = file_is_direct(s);
 }
 
+int file_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
+{
+    /* A file is never dirty, and has no clusters. */
+    return 0;
+}
+
 int64_t file_getlength(BlockDriverState *bs)
 {
     FilePosixState *s = bs->opaque;
@@ -730,6 +736,7 @@ BlockDriver bdrv_file = {
     .bdrv_co_truncate       = file_co_truncate,
     .bdrv_co_invalidate_cache = file_co_invalidate_cache,
     .bdrv_getlength         = file_getlength,
+    .bdrv_get_info          = file_get_info,
     .bdrv_get_allocated_file_size = file_get_allocated_file_size,
     .bdrv_get_specific_stats = file_get_specific_stats,
     .bdrv_has_zero_init     = file_has_zero_init,

@@ -96,6 +96,7 @@ BlockDriver bdrv_host_device = {
     .bdrv_co_truncate       = file_co_truncate,
     .bdrv_co_invalidate_cache = file_co_invalidate_cache,
     .bdrv_getlength         = file_getlength,
+    .bdrv_get_info          = file_get_info,
     .bdrv_get_allocated_file_size = file_get_allocated_file_size,
     .bdrv_get_specific_stats = file_get_specific_stats,
     .bdrv_attach_aio_context = file_attach_aio_context,
