@@ -61,9 +61,13 @@ def condition(cond: Optional[Cond]) -> Optional[str]:
 
 def any_of(conds: List[Optional[Cond]]) -> Optional[Cond]:
     """A condition that holds if one of @conds does; None: always."""
-    if any(cond is None for cond in conds):
-        return None
-    return {'any': [cond for cond in conds if cond is not None]}
+    found: List[Cond] = []
+    for cond in conds:
+        if cond is None:
+            return None
+        if cond not in found:
+            found.append(cond)
+    return found[0] if len(found) == 1 else {'any': found}
 
 
 def guarded(cond: Optional[Cond], text: str) -> str:

@@ -37,10 +37,9 @@ def gen_event(event: Event, prefix: str) -> str:
         for m in event.arg.members():
             # Nothing writes to what is sent.
             cast = '(char *)' if m.type.name == 'str' else ''
-            text += guarded(m.cond, (
-                (f'        .has_{m.c_name} = has_{m.c_name},\n'
-                 if m.optional else '') +
-                f'        .{m.c_name} = {cast}{m.c_name},\n'))
+            if m.optional:
+                text += f'        .has_{m.c_name} = has_{m.c_name},\n'
+            text += f'        .{m.c_name} = {cast}{m.c_name},\n'
         text += '    };\n\n'
     return text + (f'    qapi_event_send({event_const(event, prefix)}, '
                    f'"{event.name}", {data},\n'

@@ -66,13 +66,13 @@ class Output:
         self._pair(f'{p}qapi-types-{module}',
                    ['qapi/dealloc-visitor.h', visit],
                    ('#include "qapi/qapi-builtin-types.h"\n' +
-                    self._included('types', module) + head, body))
+                    self._included('types', module) + '\n' + head, body))
         head, body = gen_visit(self.schema, module)
         self._pair(f'{p}qapi-visit-{module}',
                    ['qapi/error.h', 'qapi/qmp/qerror.h',
                     'qapi/visit-generated.h'],
                    ('#include "qapi/qapi-builtin-visit.h"\n' + types +
-                    self._included('visit', module) + head, body))
+                    self._included('visit', module) + '\n' + head, body))
         head, body = gen_commands(self.schema, module)
         self._pair(f'{p}qapi-commands-{module}',
                    ['qapi/error.h', 'qapi/visit-generated.h', visit],

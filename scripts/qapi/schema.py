@@ -273,11 +273,13 @@ class Schema:
 
     @staticmethod
     def _check_args(user: Any) -> None:
-        if user.boxed and not user.arg:
-            fail(user, "'boxed' needs 'data'")
         if user.arg and user.arg.tag and not user.boxed:
             fail(user, f"'data' can be the union '{user.arg.name}' only with "
                        "'boxed'")
+        for member in user.arg.members() if user.arg else []:
+            if member.cond and not user.boxed:
+                fail(user, f"conditional member '{member.name}' of 'data' "
+                           "needs 'boxed'")
         if user.arg and user.arg.is_empty() and not user.boxed:
             user.arg = None
 
