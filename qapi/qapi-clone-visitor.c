@@ -7,7 +7,6 @@
 #include "qemu/osdep.h"
 #include "qapi/clone-visitor.h"
 #include "qapi/visitor-impl.h"
-#include "qapi/error.h"
 #include "qapi/qmp/qnull.h"
 
 static bool clone_start_struct(Visitor *v, const char *name, void **obj,
@@ -45,29 +44,6 @@ static bool clone_start_alternate(Visitor *v, const char *name,
     return true;
 }
 
-static bool clone_int64(Visitor *v, const char *name, int64_t *obj,
-                        Error **errp)
-{
-    return true;
-}
-
-static bool clone_uint64(Visitor *v, const char *name, uint64_t *obj,
-                         Error **errp)
-{
-    return true;
-}
-
-static bool clone_bool(Visitor *v, const char *name, bool *obj, Error **errp)
-{
-    return true;
-}
-
-static bool clone_number(Visitor *v, const char *name, double *obj,
-                         Error **errp)
-{
-    return true;
-}
-
 static bool clone_str(Visitor *v, const char *name, char **obj, Error **errp)
 {
     /* NULL stands for "". */
@@ -100,45 +76,16 @@ static const VisitorClass clone_class = {
     .start_list = clone_start_list,
     .next_list = clone_next_list,
     .start_alternate = clone_start_alternate,
-    .type_int64 = clone_int64,
-    .type_uint64 = clone_uint64,
-    .type_bool = clone_bool,
     .type_str = clone_str,
-    .type_number = clone_number,
     .type_any = clone_any,
     .type_null = clone_null,
     .free = clone_free,
 };
 
-static Visitor *clone_visitor_new(void)
+Visitor *qapi_clone_visitor_new(void)
 {
     Visitor *v = g_new0(Visitor, 1);
 
     v->ops = &clone_class;
     return v;
-}
-
-void *qapi_clone(const void *src, bool (*visit_type)(Visitor *, const char *,
-                                                     void **, Error **))
-{
-    void *dst = (void *)src;
-    Visitor *v;
-
-    if (!src) {
-        return NULL;
-    }
-    v = clone_visitor_new();
-    visit_type(v, NULL, &dst, &error_abort);
-    visit_free(v);
-    return dst;
-}
-
-void qapi_clone_members(void *dst, const void *src, size_t size,
-                        bool (*visit_members)(Visitor *, void *, Error **))
-{
-    Visitor *v = clone_visitor_new();
-
-    memcpy(dst, src, size);
-    visit_members(v, dst, &error_abort);
-    visit_free(v);
 }

@@ -45,30 +45,6 @@ static void dealloc_end_list(Visitor *v, void **list)
     }
 }
 
-static bool dealloc_int64(Visitor *v, const char *name, int64_t *obj,
-                          Error **errp)
-{
-    return true;
-}
-
-static bool dealloc_uint64(Visitor *v, const char *name, uint64_t *obj,
-                           Error **errp)
-{
-    return true;
-}
-
-static bool dealloc_bool(Visitor *v, const char *name, bool *obj,
-                         Error **errp)
-{
-    return true;
-}
-
-static bool dealloc_number(Visitor *v, const char *name, double *obj,
-                           Error **errp)
-{
-    return true;
-}
-
 static bool dealloc_str(Visitor *v, const char *name, char **obj,
                         Error **errp)
 {
@@ -92,12 +68,6 @@ static bool dealloc_null(Visitor *v, const char *name, QNull **obj,
     return true;
 }
 
-static bool dealloc_enum(Visitor *v, const char *name, int *obj,
-                         const QEnumLookup *lookup, Error **errp)
-{
-    return true;
-}
-
 static void dealloc_free(Visitor *v)
 {
     g_free(v);
@@ -111,12 +81,7 @@ static const VisitorClass dealloc_class = {
     .next_list = dealloc_next_list,
     .end_list = dealloc_end_list,
     .end_alternate = dealloc_end_struct,
-    .type_enum = dealloc_enum,
-    .type_int64 = dealloc_int64,
-    .type_uint64 = dealloc_uint64,
-    .type_bool = dealloc_bool,
     .type_str = dealloc_str,
-    .type_number = dealloc_number,
     .type_any = dealloc_any,
     .type_null = dealloc_null,
     .free = dealloc_free,

@@ -130,9 +130,6 @@ bool visit_type_enum(Visitor *v, const char *name, int *obj,
     g_autofree char *str = NULL;
     int value;
 
-    if (v->ops->type_enum) {
-        return v->ops->type_enum(v, name, obj, lookup, errp);
-    }
     if (v->ops->type == VISITOR_OUTPUT) {
         str = g_strdup(qapi_enum_lookup(lookup, *obj));
         return v->ops->type_str(v, name, &str, errp);
@@ -159,7 +156,7 @@ static bool visit_signed(Visitor *v, const char *name, int64_t *obj,
 {
     int64_t value = *obj;
 
-    if (!v->ops->type_int64(v, name, &value, errp)) {
+    if (v->ops->type_int64 && !v->ops->type_int64(v, name, &value, errp)) {
         return false;
     }
     if (value < min || value > max) {
@@ -177,7 +174,7 @@ static bool visit_unsigned(Visitor *v, const char *name, uint64_t *obj,
 {
     uint64_t value = *obj;
 
-    if (!v->ops->type_uint64(v, name, &value, errp)) {
+    if (v->ops->type_uint64 && !v->ops->type_uint64(v, name, &value, errp)) {
         return false;
     }
     if (value > max) {
@@ -220,12 +217,12 @@ VISIT_INTEGER(visit_type_uint64, uint64_t, uint64_t, visit_unsigned,
 bool visit_type_size(Visitor *v, const char *name, uint64_t *obj, Error **errp)
 {
     return v->ops->type_size ? v->ops->type_size(v, name, obj, errp)
-                             : v->ops->type_uint64(v, name, obj, errp);
+                             : visit_type_uint64(v, name, obj, errp);
 }
 
 bool visit_type_bool(Visitor *v, const char *name, bool *obj, Error **errp)
 {
-    return v->ops->type_bool(v, name, obj, errp);
+    return !v->ops->type_bool || v->ops->type_bool(v, name, obj, errp);
 }
 
 bool visit_type_str(Visitor *v, const char *name, char **obj, Error **errp)
@@ -235,7 +232,7 @@ bool visit_type_str(Visitor *v, const char *name, char **obj, Error **errp)
 
 bool visit_type_number(Visitor *v, const char *name, double *obj, Error **errp)
 {
-    return v->ops->type_number(v, name, obj, errp);
+    return !v->ops->type_number || v->ops->type_number(v, name, obj, errp);
 }
 
 bool visit_type_any(Visitor *v, const char *name, QObject **obj, Error **errp)

@@ -6,24 +6,34 @@
 #ifndef QAPI_CLONE_VISITOR_H
 #define QAPI_CLONE_VISITOR_H
 
+#include "qapi/error.h"
 #include "qapi/visitor.h"
 
-/* A copy of @src, which is a @type * (a list, struct, union or alternate), not
- * NULL; to be freed with qapi_free_TYPE(). */
-#define QAPI_CLONE(type, src) \
-    ((type *)qapi_clone((src), (bool (*)(Visitor *, const char *, void **, \
-                                         Error **))visit_type_##type))
+/* Visited objects become copies of themselves, in place: whoever visits starts
+ * from a pointer to, or the bytes of, the original. */
+Visitor *qapi_clone_visitor_new(void);
 
-/* Copy all members of @src to @dst, both @type *, without allocating. */
-#define QAPI_CLONE_MEMBERS(type, dst, src) \
-    qapi_clone_members((dst), (src), sizeof(type), \
-                       (bool (*)(Visitor *, void *, \
-                                 Error **))visit_type_##type##_members)
+/* A copy of @src, which is a @type * (a list, struct, union or alternate); to
+ * be freed with qapi_free_TYPE(). NULL gives NULL. */
+#define QAPI_CLONE(type, src) ({                                        \
+        type *clone_ = (type *)(src);                                   \
+        if (clone_) {                                                   \
+            Visitor *clone_visitor_ = qapi_clone_visitor_new();         \
+            visit_type_##type(clone_visitor_, NULL, &clone_,            \
+                              &error_abort);                            \
+            visit_free(clone_visitor_);                                 \
+        }                                                               \
+        clone_;                                                         \
+    })
 
-/* For the macros. */
-void *qapi_clone(const void *src, bool (*visit_type)(Visitor *, const char *,
-                                                     void **, Error **));
-void qapi_clone_members(void *dst, const void *src, size_t size,
-                        bool (*visit_members)(Visitor *, void *, Error **));
+/* Copy all members of @src to @dst, both @type *, without allocating @dst. */
+#define QAPI_CLONE_MEMBERS(type, dst, src) do {                         \
+        type *clone_ = (dst);                                           \
+        Visitor *clone_visitor_ = qapi_clone_visitor_new();             \
+        *clone_ = *(src);                                               \
+        visit_type_##type##_members(clone_visitor_, clone_,             \
+                                    &error_abort);                      \
+        visit_free(clone_visitor_);                                     \
+    } while (0)
 
 #endif

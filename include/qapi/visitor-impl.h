@@ -33,21 +33,20 @@ typedef struct VisitorClass {
                             Error **errp);
     void (*end_alternate)(Visitor *v, void **obj);          /* optional */
     void (*optional)(Visitor *v, const char *name, bool *present); /* opt. */
-    /* Optional: else by name, through type_str */
-    bool (*type_enum)(Visitor *v, const char *name, int *obj,
-                      const QEnumLookup *lookup, Error **errp);
-    /* All smaller integers go through these two */
+    /* Scalars without pointers are optional: visitors that neither make nor
+     * use values have nothing to do. All smaller integers go through the
+     * first two, enumerations through type_str. */
     bool (*type_int64)(Visitor *v, const char *name, int64_t *obj,
                        Error **errp);
     bool (*type_uint64)(Visitor *v, const char *name, uint64_t *obj,
                         Error **errp);
-    /* Optional: else type_uint64 */
+    /* Else type_uint64 */
     bool (*type_size)(Visitor *v, const char *name, uint64_t *obj,
                       Error **errp);
     bool (*type_bool)(Visitor *v, const char *name, bool *obj, Error **errp);
-    bool (*type_str)(Visitor *v, const char *name, char **obj, Error **errp);
     bool (*type_number)(Visitor *v, const char *name, double *obj,
                         Error **errp);
+    bool (*type_str)(Visitor *v, const char *name, char **obj, Error **errp);
     bool (*type_any)(Visitor *v, const char *name, QObject **obj,
                      Error **errp);
     bool (*type_null)(Visitor *v, const char *name, QNull **obj,
