@@ -83,7 +83,7 @@ static int next_in_number(LexState state, unsigned char c)
         if (c == '+' || c == '-') {
             return LEX_E_SIGN;
         }
-        /* fall through */
+        QEMU_FALLTHROUGH;
     case LEX_E_SIGN:
         return digit ? LEX_EXPONENT : WORD_BROKEN;
     default:

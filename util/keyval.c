@@ -49,7 +49,8 @@ static bool put_value(QDict *root, const char *key, size_t key_len,
         g_autofree char *name = g_strndup(p, len);
         QObject *old;
 
-        if (!len || len > MAX_FRAGMENT || (p + len < end && p[len] != '.')) {
+        if (!len || len > MAX_FRAGMENT || (p + len < end && p[len] != '.') ||
+            (p == key && g_ascii_isdigit(*p))) {
             error_setg(errp, "Invalid parameter '%.*s'", (int)key_len, key);
             qobject_unref(value);
             return false;

@@ -316,6 +316,27 @@ static void test_keyval_errors(void)
                                             "integer");
 }
 
+static void test_malformed_keyval(void)
+{
+    static const char *const bad[][2] = {
+        { "a..b=1", "Invalid parameter 'a..b'" },
+        { ".a=1", "Invalid parameter '.a'" },
+        { "a.=1", "Invalid parameter 'a.'" },
+        { "9=1", "Invalid parameter '9'" },
+        { "a=1,a.b=2", "Parameters 'a.*' used inconsistently" },
+        { "a.b=1,a=2", "Parameters 'a.*' used inconsistently" },
+        { "a.0=1,a.2=2", "Parameter 'a.1' missing" },
+    };
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(bad); i++) {
+        Error *err = NULL;
+
+        g_assert_null(qobject_input_visitor_new_str(bad[i][0], NULL, &err));
+        check_error(err, bad[i][1]);
+    }
+}
+
 /* Options that went through flat dicts, with and without types */
 static void test_flat_confused(void)
 {
@@ -373,6 +394,7 @@ int main(int argc, char **argv)
     g_test_add_func("/input/keyval/implied-key", test_implied_key);
     g_test_add_func("/input/keyval/json", test_json_argument);
     g_test_add_func("/input/keyval/errors", test_keyval_errors);
+    g_test_add_func("/input/keyval/malformed", test_malformed_keyval);
     g_test_add_func("/input/keyval/flat", test_flat_confused);
     g_test_add_func("/input/virtual", test_virtual);
     return g_test_run();
