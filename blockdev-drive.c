@@ -89,6 +89,7 @@ static QemuOptsList drive_own_opts = {
         { "format", QEMU_OPT_STRING },
         { "cache", QEMU_OPT_STRING },
         { "cache.writeback", QEMU_OPT_BOOL },
+        { "aio", QEMU_OPT_STRING },
         { "snapshot", QEMU_OPT_BOOL },
         { "readonly", QEMU_OPT_BOOL },
         { "copy-on-read", QEMU_OPT_BOOL },
@@ -237,16 +238,38 @@ static char *default_name(const DriveInfo *dinfo)
 
 /* ---- The drive ---- */
 
+/* Is there anything but options that an empty drive may have, too? */
+static bool describes_node(const QDict *bs_opts)
+{
+    static const char *const harmless[] = {
+        BDRV_OPT_READ_ONLY, BDRV_OPT_AUTO_READ_ONLY, BDRV_OPT_CACHE_DIRECT,
+        BDRV_OPT_CACHE_NO_FLUSH, BDRV_OPT_DISCARD, "detect-zeroes",
+    };
+    size_t n = qdict_size(bs_opts);
+
+    for (size_t i = 0; i < ARRAY_SIZE(harmless); i++) {
+        n -= qdict_haskey(bs_opts, harmless[i]);
+    }
+    return n > 0;
+}
+
 static BlockBackend *open_backend(QemuOpts *opts, QDict *bs_opts,
                                   const DriveInfo *dinfo, Error **errp)
 {
     const char *file = qemu_opt_get(opts, "file");
     const char *format = qemu_opt_get(opts, "format");
+    const char *aio = qemu_opt_get(opts, "aio");
+    bool has_medium = (file && *file) || describes_node(bs_opts);
     int flags = BDRV_O_RDWR;
     BlockBackend *blk;
     BlockDriverState *bs;
     bool writethrough;
 
+    if (aio && bdrv_parse_aio(aio, &flags) < 0) {
+        error_setg(errp, "invalid aio option");
+        qobject_unref(bs_opts);
+        return NULL;
+    }
     if (format) {
         if (qdict_haskey(bs_opts, "driver")) {
             error_setg(errp, "Cannot specify both 'driver' and 'format'");
@@ -272,9 +295,7 @@ static BlockBackend *open_backend(QemuOpts *opts, QDict *bs_opts,
     }
     blk = blk_new(0, BLK_PERM_ALL);
     blk_set_enable_write_cache(blk, !writethrough);
-    if ((!file || !*file) && !qdict_haskey(bs_opts, "driver") &&
-        !qdict_haskey(bs_opts, "file.driver") &&
-        !qdict_haskey(bs_opts, "file.filename")) {
+    if (!has_medium) {
         /* A drive without a medium */
         blk_get_root_state(blk)->open_flags = flags;
         qobject_unref(bs_opts);
