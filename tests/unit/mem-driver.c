@@ -109,9 +109,9 @@ static int coroutine_fn enter_request(BlockDriverState *bs, char op,
         g_assert_true(QEMU_IS_ALIGNED(offset | bytes, align));
     }
     if (strchr(s->hold, op)) {
-        atomic_inc(&s->held);
+        s->held++;
         qemu_co_queue_wait(&s->queue, NULL);
-        atomic_dec(&s->held);
+        s->held--;
     }
     return strchr(s->fail, op) ? -EIO : 0;
 }
@@ -235,6 +235,40 @@ static int coroutine_fn mem_co_pdiscard(BlockDriverState *bs, int64_t offset,
     return 0;
 }
 
+/* The source reads; the target, as it can look into the other, copies. */
+static int coroutine_fn mem_co_copy_range_from(BlockDriverState *bs,
+                                               BdrvChild *src, int64_t offset,
+                                               BdrvChild *dst,
+                                               int64_t dst_offset,
+                                               int64_t bytes,
+                                               BdrvRequestFlags read_flags,
+                                               BdrvRequestFlags write_flags)
+{
+    int ret = enter_request(bs, 'r', offset, bytes, read_flags);
+
+    return ret < 0 ? ret : bdrv_co_copy_range_to(src, offset, dst, dst_offset,
+                                                 bytes, read_flags,
+                                                 write_flags);
+}
+
+static int coroutine_fn mem_co_copy_range_to(BlockDriverState *bs,
+                                             BdrvChild *src,
+                                             int64_t src_offset,
+                                             BdrvChild *dst, int64_t offset,
+                                             int64_t bytes,
+                                             BdrvRequestFlags read_flags,
+                                             BdrvRequestFlags write_flags)
+{
+    MemState *s = bs->opaque;
+    int ret = enter_request(bs, 'w', offset, bytes, write_flags);
+
+    if (ret >= 0) {
+        allocate(bs, offset, bytes);
+        memcpy(s->data + offset, mem_state(src->bs)->data + src_offset, bytes);
+    }
+    return ret;
+}
+
 static int coroutine_fn mem_co_flush_to_os(BlockDriverState *bs)
 {
     return enter_request(bs, 'o', 0, 0, 0);
@@ -340,6 +374,8 @@ BlockDriver mem_format = {
     .bdrv_co_pwritev_part   = mem_co_pwritev_part,
     .bdrv_co_pwrite_zeroes  = mem_co_pwrite_zeroes,
     .bdrv_co_pdiscard       = mem_co_pdiscard,
+    .bdrv_co_copy_range_from = mem_co_copy_range_from,
+    .bdrv_co_copy_range_to  = mem_co_copy_range_to,
     .bdrv_co_flush_to_os    = mem_co_flush_to_os,
     .bdrv_co_flush_to_disk  = mem_co_flush_to_disk,
     .bdrv_co_truncate       = mem_co_truncate,
@@ -352,7 +388,7 @@ BlockDriver mem_format = {
 
 static int64_t filter_getlength(BlockDriverState *bs)
 {
-    return bdrv_getlength(bs->file->bs);
+    return bs->file ? bdrv_getlength(bs->file->bs) : 0;
 }
 
 static int coroutine_fn filter_co_preadv_part(BlockDriverState *bs,
@@ -392,6 +428,16 @@ BlockDriverState *mem_node(const char *name)
                                 BDRV_O_RDWR | BDRV_O_UNMAP, &error_abort);
 }
 
+BlockDriverState *mem_filter_node(const char *name, BlockDriverState *below)
+{
+    BlockDriverState *bs = bdrv_new_open_driver(&mem_filter, name,
+                                                BDRV_O_RDWR, &error_abort);
+
+    bdrv_set_file_or_backing_check(bs, below, false, &error_abort);
+    bdrv_refresh_total_sectors(bs, 0);
+    return bs;
+}
+
 void mem_fill(BlockDriverState *bs, int64_t offset, int64_t bytes, int byte)
 {
     allocate(bs, offset, bytes);
@@ -419,7 +465,6 @@ void mem_expect_log(BlockDriverState *bs, const char *expected)
     g_assert_cmpstr(log, ==, expected);
 }
 
-
 static void coroutine_fn release_entry(void *opaque)
 {
     qemu_co_queue_restart_all(&mem_state(opaque)->queue);
@@ -439,14 +484,15 @@ BlockBackend *mem_blk(BlockDriverState *bs)
 
 static int coroutine_fn run_request(MemRequest *req)
 {
-    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, req->buf, req->bytes);
+    QEMUIOVector local = QEMU_IOVEC_INIT_BUF(local, req->buf, req->bytes);
+    QEMUIOVector *qiov = req->qiov ? req->qiov : &local;
 
     switch (req->op) {
     case 'r':
-        return blk_co_preadv(req->blk, req->offset, req->bytes, &qiov,
+        return blk_co_preadv(req->blk, req->offset, req->bytes, qiov,
                              req->flags);
     case 'w':
-        return blk_co_pwritev(req->blk, req->offset, req->bytes, &qiov,
+        return blk_co_pwritev(req->blk, req->offset, req->bytes, qiov,
                               req->flags);
     case 'z':
         return blk_co_pwrite_zeroes(req->blk, req->offset, req->bytes,
@@ -469,26 +515,45 @@ static void coroutine_fn request_entry(void *opaque)
     aio_wait_kick();
 }
 
+static MemRequest *start_request(const MemRequest *template)
+{
+    MemRequest *req = g_memdup2(template, sizeof(*template));
+
+    req->ret = -EINPROGRESS;
+    aio_co_enter(blk_get_aio_context(req->blk),
+                 qemu_coroutine_create(request_entry, req));
+    return req;
+}
+
 MemRequest *mem_start(BlockBackend *blk, char op, int64_t offset,
                       int64_t bytes, int byte, BdrvRequestFlags flags)
 {
-    MemRequest *req = g_new(MemRequest, 1);
-
-    *req = (MemRequest) {
+    MemRequest req = {
         .blk = blk,
         .op = op,
         .offset = offset,
         .bytes = bytes,
         .byte = byte,
         .flags = flags,
-        .ret = -EINPROGRESS,
     };
+
     if (strchr("rw", op)) {
-        req->buf = memset(g_malloc(bytes), byte, bytes);
+        req.buf = g_malloc(bytes);
+        memset(req.buf, op == 'w' ? byte : ~byte, bytes);
     }
-    aio_co_enter(blk_get_aio_context(blk),
-                 qemu_coroutine_create(request_entry, req));
-    return req;
+    return start_request(&req);
+}
+
+int mem_do_vector(BlockBackend *blk, char op, int64_t offset,
+                  QEMUIOVector *qiov)
+{
+    return mem_finish(start_request(&(MemRequest) {
+        .blk = blk,
+        .op = op,
+        .offset = offset,
+        .bytes = qiov->size,
+        .qiov = qiov,
+    }));
 }
 
 bool mem_done(const MemRequest *req)
@@ -502,7 +567,7 @@ int mem_finish(MemRequest *req)
 
     AIO_WAIT_WHILE(blk_get_aio_context(req->blk), !mem_done(req));
     ret = req->ret;
-    if (req->op == 'r' && req->byte >= 0 && ret == 0) {
+    if (req->op == 'r' && req->buf && ret == 0) {
         int64_t i;
 
         for (i = 0; i < req->bytes; i++) {

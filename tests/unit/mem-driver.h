@@ -45,6 +45,8 @@ typedef struct MemState {
 void mem_test_init(int *argc, char ***argv);
 /* A read-write node that discards. */
 BlockDriverState *mem_node(const char *name);
+/* A filter over @below, which keeps its reference. */
+BlockDriverState *mem_filter_node(const char *name, BlockDriverState *below);
 MemState *mem_state(BlockDriverState *bs);
 /* Change the length (bytes), all as new. */
 void mem_set_length(BlockDriverState *bs, int64_t length);
@@ -73,20 +75,23 @@ typedef struct MemRequest {
     char op;
     int64_t offset;
     int64_t bytes;
-    int byte;                   /* to be written */
+    int byte;                   /* to be written, or expected */
     BdrvRequestFlags flags;
     uint8_t *buf;
+    QEMUIOVector *qiov;         /* in place of buf */
     int ret;                    /* -EINPROGRESS until it is done */
 } MemRequest;
 /* Runs until it has to wait, in the backend's context. */
 MemRequest *mem_start(BlockBackend *blk, char op, int64_t offset,
                       int64_t bytes, int byte, BdrvRequestFlags flags);
 bool mem_done(const MemRequest *req);
-/* Waits; returns the result and frees. */
+/* Waits, checks what was read, frees; returns the result. */
 int mem_finish(MemRequest *req);
 /* Both; 0 or -errno. */
 int mem_do(BlockBackend *blk, char op, int64_t offset, int64_t bytes,
            int byte, BdrvRequestFlags flags);
+int mem_do_vector(BlockBackend *blk, char op, int64_t offset,
+                  QEMUIOVector *qiov);
 /* Read and compare. */
 void mem_check(BlockBackend *blk, int64_t offset, int64_t bytes, int byte);
 /* Runs @fn(@opaque) in a coroutine of the main thread and polls until it has
