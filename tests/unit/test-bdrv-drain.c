@@ -6,6 +6,7 @@
 #include "qemu/osdep.h"
 #include "mem-driver.h"
 #include "iothread.h"
+#include "block/blockjob_int.h"
 #include "qemu/main-loop.h"
 
 enum { NODE, SUBTREE, ALL, KINDS };
@@ -691,6 +692,78 @@ static void test_user(const void *opaque)
     chain_free(&c);
 }
 
+/* ---- Jobs ---- */
+
+typedef struct TestJob {
+    BlockJob common;
+    bool stop;
+    int rounds;
+} TestJob;
+
+static void test_job_exit(BlockJob *job, void *opaque)
+{
+    block_job_completed(job, 0);
+}
+
+static void coroutine_fn test_job_start(void *opaque)
+{
+    TestJob *job = opaque;
+
+    while (!job->stop) {
+        job->rounds++;
+        block_job_yield(&job->common);
+    }
+    block_job_defer_to_main_loop(&job->common, test_job_exit, NULL);
+}
+
+static void test_job_complete(BlockJob *job, Error **errp)
+{
+    container_of(job, TestJob, common)->stop = true;
+    block_job_enter(job);
+}
+
+static const BlockJobDriver test_job_driver = {
+    .instance_size = sizeof(TestJob),
+    .job_type = BLOCK_JOB_TYPE_MIRROR,
+    .start = test_job_start,
+    .complete = test_job_complete,
+};
+
+/* A section holds a job once for each of the job's nodes it reaches. */
+static void test_job(const void *opaque)
+{
+    int kind = GPOINTER_TO_INT(opaque), i;
+    Chain c = chain_new();
+    BlockDriverState *target = mem_node("target");
+    BlockDriverState *const nodes[] = { c.top, target };
+    TestJob *job = block_job_create("job0", &test_job_driver, NULL, c.top, 0,
+                                    BLK_PERM_ALL, 0, BLOCK_JOB_DEFAULT, NULL,
+                                    NULL, &error_abort);
+
+    block_job_add_bdrv(&job->common, "target", target, 0, BLK_PERM_ALL,
+                       &error_abort);
+    block_job_start(&job->common);
+    g_assert_cmpint(job->rounds, ==, 1);
+    for (i = 0; i < 2; i++) {
+        int rounds = job->rounds;
+
+        begin(kind, nodes[i]);
+        g_assert_cmpint(job->common.pause_count, ==, kind == ALL ? 2 : 1);
+        block_job_enter(&job->common);
+        g_assert_cmpint(job->rounds, ==, rounds);
+        end(kind, nodes[i]);
+        g_assert_cmpint(job->common.pause_count, ==, 0);
+        g_assert_false(job->common.paused);
+        block_job_enter(&job->common);
+        g_assert_cmpint(job->rounds, >, rounds);
+    }
+    block_job_event_ready(&job->common);
+    g_assert_cmpint(block_job_complete_sync(&job->common, &error_abort), ==,
+                    0);
+    bdrv_unref(target);
+    chain_free(&c);
+}
+
 /* Long chains take no time in proportion to their square. */
 static void test_long_chain(void)
 {
@@ -752,6 +825,7 @@ int main(int argc, char **argv)
     g_test_add_func("/bdrv-drain/move-inside", test_move_inside);
     add_for_kinds("external", test_external);
     add_for_kinds("user", test_user);
+    add_for_kinds("job", test_job);
     g_test_add_func("/bdrv-drain/long-chain", test_long_chain);
     return g_test_run();
 }
