@@ -109,9 +109,9 @@ static int coroutine_fn enter_request(BlockDriverState *bs, char op,
         g_assert_true(QEMU_IS_ALIGNED(offset | bytes, align));
     }
     if (strchr(s->hold, op)) {
-        s->held++;
+        atomic_inc(&s->held);
         qemu_co_queue_wait(&s->queue, NULL);
-        s->held--;
+        atomic_dec(&s->held);
     }
     return strchr(s->fail, op) ? -EIO : 0;
 }
