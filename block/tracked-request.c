@@ -9,8 +9,8 @@
  * Invariants
  *   1. A request is in bs->tracked_requests from begin to end.
  *   2. serialising_in_flight is the number of serialising ones.
- *   3. Following waiting_for never leads back: nobody waits for a request that
- *      waits itself.
+ *   3. waiting_for leads to a request in the list, and never back: nobody
+ *      waits for a request that waits for him.
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
@@ -40,7 +40,16 @@ void coroutine_fn bdrv_tracked_request_end(BdrvTrackedRequest *req)
         atomic_dec(&req->bs->serialising_in_flight);
     }
     QLIST_REMOVE(req, list);
-    qemu_co_queue_restart_all(&req->wait_queue);
+    if (!qemu_co_queue_empty(&req->wait_queue)) {
+        BdrvTrackedRequest *other;
+
+        QLIST_FOREACH(other, &req->bs->tracked_requests, list) {
+            if (other->waiting_for == req) {
+                other->waiting_for = NULL;
+            }
+        }
+        qemu_co_queue_restart_all(&req->wait_queue);
+    }
 }
 
 /* Are the two not allowed to run at the same time? */
@@ -52,14 +61,24 @@ static bool in_conflict(const BdrvTrackedRequest *a,
            b->overlap_offset < a->overlap_offset + a->overlap_bytes;
 }
 
-/* The running request that @self has to wait for, or NULL.  One that waits
- * itself looks again before it goes on, and finds @self then. */
+static bool waits_for(const BdrvTrackedRequest *req,
+                      const BdrvTrackedRequest *other)
+{
+    while (req && req != other) {
+        req = req->waiting_for;
+    }
+    return req;
+}
+
+/* A request that @self has to wait for, or NULL.  One that waits for @self
+ * looks again before it goes on.  To others that wait themselves @self gives
+ * way, or they could wait forever. */
 static BdrvTrackedRequest *find_obstacle(const BdrvTrackedRequest *self)
 {
     BdrvTrackedRequest *req;
 
     QLIST_FOREACH(req, &self->bs->tracked_requests, list) {
-        if (!req->waiting_for && in_conflict(self, req)) {
+        if (in_conflict(self, req) && !waits_for(req, self)) {
             /* This coroutine would wait for itself, forever. */
             assert(req->co != qemu_coroutine_self());
             return req;
