@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: MIT
+"""A client of the QEMU Machine Protocol, by blocking calls.
+
+1. What arrives is either returned to the caller that asked or kept in the
+   list of events, in the order of arrival; nothing is dropped.
+2. A time limit that runs out never loses what has been read: half a line
+   stays in the buffer."""
+import collections
+import json
+import logging
+import os
+import select
+import socket
+import struct
+import time
+
+QMPMessage = dict
+QMPReturnValue = dict
+QMPObject = dict
+
+
+class QMPError(Exception):
+    """The base of all errors of this module."""
+
+
+class QMPConnectError(QMPError):
+    """No connection, or it has ended."""
+
+
+class QMPCapabilitiesError(QMPError):
+    """The greeting or its answer are not those of QMP."""
+
+
+class QMPTimeoutError(QMPError):
+    """Nothing came in time."""
+
+
+class QMPProtocolError(QMPError):
+    """What came is not a message of QMP."""
+
+
+class QMPBadPortError(QMPError):
+    """An address that cannot be understood."""
+
+
+class QMPResponseError(QMPError):
+    """The answer to a command was an error."""
+
+    def __init__(self, reply):
+        self.reply = reply
+        error = reply.get('error', {})
+        self.error_class = error.get('class')
+        super().__init__(error.get('desc', reply))
+
+
+ExecuteError = QMPResponseError
+SocketAddrT = object
+
+
+def make_socket(address):
+    if isinstance(address, tuple):
+        return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+
+
+class QEMUMonitorProtocol:
+    """One connection.  `address` is a path, a (host, port), or a socket that
+    is connected.  A server listens from its creation on."""
+
+    logger = logging.getLogger('QMP')
+
+    def __init__(self, address, server=False, nickname=None):
+        self.address = address
+        self.nickname = nickname
+        self.greeting = None
+        self._events = collections.deque()
+        self._buffer = b''
+        self._timeout = None
+        self._listener = None
+        self._sock = None
+        if isinstance(address, socket.socket):
+            self._sock = address
+        elif server:
+            self._listener = make_socket(address)
+            self._listener.setsockopt(socket.SOL_SOCKET,
+                                      socket.SO_REUSEADDR, 1)
+            self._listener.bind(address)
+            self._listener.listen(1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.close()
+
+    # The connection
+
+    def connect(self, negotiate=True):
+        if self._sock is None:
+            sock = make_socket(self.address)
+            try:
+                sock.connect(self.address)
+            except OSError as e:
+                sock.close()
+                raise QMPConnectError(
+                    f'cannot connect to {self.address}: {e}') from e
+            self._sock = sock
+        return self._negotiate() if negotiate else None
+
+    def accept(self, timeout=15.0, negotiate=True):
+        ready, _, _ = select.select([self._listener], [], [], timeout)
+        if not ready:
+            raise QMPTimeoutError(f'nobody connected to {self.address}')
+        self._sock, _ = self._listener.accept()
+        self._listener.close()
+        self._listener = None
+        return self._negotiate(timeout) if negotiate else None
+
+    def _negotiate(self, timeout=15.0):
+        self.greeting = self.receive(timeout)
+        if not isinstance(self.greeting.get('QMP'), dict):
+            raise QMPCapabilitiesError(
+                f'this is no greeting: {self.greeting}')
+        reply = self.cmd('qmp_capabilities')
+        if 'return' not in reply:
+            raise QMPCapabilitiesError(f'refused: {reply}')
+        return self.greeting
+
+    def close(self):
+        for sock in (self._sock, self._listener):
+            if sock is not None:
+                sock.close()
+        self._sock = self._listener = None
+
+    def settimeout(self, timeout):
+        """Seconds to wait for an answer; None waits for ever."""
+        self._timeout = timeout
+
+    def get_sock_fd(self):
+        return self._sock.fileno()
+
+    def is_scm_available(self):
+        return self._sock.family == socket.AF_UNIX
+
+    def send_fd_scm(self, fd):
+        self._sock.sendmsg([b' '], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                                     struct.pack('i', fd))])
+
+    # Messages
+
+    def _read_more(self, deadline):
+        if self._sock is None:
+            raise QMPConnectError('there is no connection')
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left < 0:
+            left = 0
+        ready, _, _ = select.select([self._sock], [], [], left)
+        if not ready:
+            raise QMPTimeoutError('no message in time')
+        try:
+            data = self._sock.recv(65536)
+        except ConnectionError as e:
+            raise QMPConnectError(f'the connection has ended: {e}') from e
+        if not data:
+            raise QMPConnectError('the connection has ended')
+        self._buffer += data
+
+    def receive_line(self, timeout=None):
+        """The next line, as bytes without its end."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while b'\n' not in self._buffer:
+            self._read_more(deadline)
+        line, self._buffer = self._buffer.split(b'\n', 1)
+        return line.rstrip(b'\r')
+
+    def receive(self, timeout=None):
+        """The next message of any kind."""
+        line = self.receive_line(timeout)
+        try:
+            message = json.loads(line)
+        except ValueError as e:
+            raise QMPProtocolError(f'not JSON: {line!r}') from e
+        self.logger.debug('<- %s %s', self.nickname or '', message)
+        return message
+
+    def send_raw(self, data):
+        """Bytes as they are, for tests of the parser."""
+        self._sock.sendall(data)
+
+    def cmd_obj(self, message):
+        """Sends a command as it is; returns the reply, error or not."""
+        self.logger.debug('-> %s %s', self.nickname or '', message)
+        try:
+            self._sock.sendall(json.dumps(message).encode())
+        except OSError as e:
+            raise QMPConnectError(f'cannot send: {e}') from e
+        while True:
+            reply = self.receive(self._timeout)
+            if 'event' not in reply:
+                return reply
+            self._events.append(reply)
+
+    def cmd(self, name, args=None, cmd_id=None):
+        message = {'execute': name}
+        if args:
+            message['arguments'] = args
+        if cmd_id is not None:
+            message['id'] = cmd_id
+        return self.cmd_obj(message)
+
+    def command(self, name, **args):
+        """The result of a command; an error is raised."""
+        reply = self.cmd(name, args)
+        if 'error' in reply:
+            raise QMPResponseError(reply)
+        if 'return' not in reply:
+            raise QMPProtocolError(f'not a reply: {reply}')
+        return reply['return']
+
+    # Events
+
+    def _collect(self, timeout):
+        """Takes one message into the list of events."""
+        message = self.receive(timeout)
+        if 'event' not in message:
+            raise QMPProtocolError(f'nobody asked for this: {message}')
+        self._events.append(message)
+
+    def _collect_available(self):
+        while True:
+            try:
+                self._collect(0)
+            except QMPTimeoutError:
+                return
+            except QMPConnectError:
+                if self._events:
+                    return
+                raise
+
+    def pull_event(self, wait=False):
+        """The first event, or None.  `wait`: False, True (for ever), or
+        seconds, after which QMPTimeoutError is raised."""
+        if not self._events:
+            self._collect_available()
+        if not self._events and wait is not False:
+            self._collect(None if wait is True else float(wait))
+        return self._events.popleft() if self._events else None
+
+    def get_events(self, wait=False):
+        """All events so far; waits for one if there is none and `wait`."""
+        self._collect_available()
+        if not self._events and wait is not False:
+            self._collect(None if wait is True else float(wait))
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def clear_events(self):
+        self._events.clear()
+
+
+def parse_address(text):
+    """HOST:PORT or a path."""
+    if os.sep in text or ':' not in text:
+        return text
+    host, _, port = text.rpartition(':')
+    if not port.isdigit():
+        raise QMPBadPortError(f"'{port}' is not the number of a port")
+    return host, int(port)
