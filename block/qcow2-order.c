@@ -26,16 +26,17 @@
 int coroutine_fn qcow2_barrier(BlockDriverState *bs)
 {
     Qcow2State *s = bs->opaque;
+    bool unsafe = bs->open_flags & BDRV_O_NO_FLUSH;
     int ret = 0;
 
-    if (s->data_unstable) {
+    if (s->data_unstable && !unsafe) {
         ret = bdrv_co_flush(s->data_file->bs);
         if (ret < 0) {
             return ret;
         }
         s->data_unstable = false;
     }
-    ret = bdrv_co_flush(bs->file->bs);
+    ret = unsafe ? 0 : bdrv_co_flush(bs->file->bs);
     if (ret < 0) {
         return ret;
     }

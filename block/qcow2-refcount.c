@@ -170,6 +170,30 @@ static void dirty_counts(Qcow2State *s, Qcow2Slice *block, uint64_t from,
     qcow2_cache_dirty(s->ref_cache, block, first, end - first);
 }
 
+int coroutine_fn qcow2_refcount_set(BlockDriverState *bs, uint64_t cluster,
+                                    uint64_t count)
+{
+    Qcow2State *s = bs->opaque;
+    uint64_t index = cluster & ((1ULL << s->refblock_bits) - 1);
+    Qcow2Slice *block;
+    int ret;
+
+    if (count > s->refcount_max) {
+        return -EINVAL;
+    }
+    ret = get_block(bs, cluster >> s->refblock_bits, &block);
+    if (ret < 0) {
+        return ret;
+    }
+    if (!block) {
+        return -ENOENT;
+    }
+    qcow2_refcount_set_raw(block->data, s->hdr.refcount_order, index, count);
+    dirty_counts(s, block, index, index + 1);
+    qcow2_cache_put(block);
+    return 0;
+}
+
 /* ---- Clusters that became free ---- */
 
 static void coroutine_fn clusters_freed(BlockDriverState *bs, uint64_t first,
@@ -207,7 +231,10 @@ static int coroutine_fn add_in_region(BlockDriverState *bs, uint64_t region,
     Qcow2Slice *block;
     int ret;
 
-    ret = get_block(bs, region, &block);
+    ret = s->opt.lazy_refcounts ? qcow2_mark_dirty(bs) : 0;
+    if (ret == 0) {
+        ret = get_block(bs, region, &block);
+    }
     if (ret < 0) {
         return ret;
     }
@@ -441,7 +468,7 @@ static int coroutine_fn create_blocks(BlockDriverState *bs, uint64_t place,
     uint64_t r = place >> s->refblock_bits;
     uint64_t last = (place + count - 1) >> s->refblock_bits;
     uint64_t made = 0;
-    int ret;
+    int ret = 0;
 
     for (; r <= last; r++) {
         if (s->reftable[r] & QCOW2_REFTABLE_OFFSET) {
@@ -453,9 +480,11 @@ static int coroutine_fn create_blocks(BlockDriverState *bs, uint64_t place,
         }
         made++;
     }
-    if (r > last) {
-        return made ? qcow2_refcount_add(bs, place, made, 1,
-                                         QCOW2_FREE_NEVER) : 0;
+    if (ret == 0 && made) {
+        ret = qcow2_refcount_add(bs, place, made, 1, QCOW2_FREE_NEVER);
+    }
+    if (ret == 0) {
+        return 0;
     }
     /* A region without counts is what it was before. */
     while (made > 0) {
@@ -512,29 +541,32 @@ static int coroutine_fn grow_table(BlockDriverState *bs, uint64_t upto)
     uint64_t per_cluster = s->cluster_size / sizeof(uint64_t);
     uint64_t place = s->reftable_size << s->refblock_bits;
     uint64_t old_size = s->reftable_size;
-    uint64_t regions, clusters, blocks = 1, need;
+    uint64_t max_size = QCOW2_MAX_REFTABLE / sizeof(uint64_t);
+    uint64_t regions, clusters, blocks = 1;
     uint64_t *table;
     int ret;
 
     BLKDBG_EVENT(bs->file, BLKDBG_REFTABLE_GROW);
+    if (upto >> s->refblock_bits >= max_size) {
+        return -EFBIG;
+    }
     regions = MAX((upto >> s->refblock_bits) + 1,
-                  s->reftable_size + s->reftable_size / 2 + 1);
+                  MIN(old_size + old_size / 2 + 1, max_size));
     for (;;) {
+        uint64_t last;
+
         clusters = DIV_ROUND_UP(regions, per_cluster);
-        blocks = ((place + clusters + blocks - 1) >> s->refblock_bits) -
-                 (place >> s->refblock_bits) + 1;
-        need = ((place + clusters + blocks - 1) >> s->refblock_bits) + 1;
-        if (need <= regions && blocks == need - (place >> s->refblock_bits)) {
+        last = (place + blocks + clusters - 1) >> s->refblock_bits;
+        if (last + 1 > clusters * per_cluster) {
+            regions = last + 1;
+        } else if (last + 1 - old_size > blocks) {
+            blocks = last + 1 - old_size;
+        } else {
             break;
         }
-        regions = MAX(regions, need);
     }
-    if (clusters << s->cluster_bits > QCOW2_MAX_REFTABLE) {
-        clusters = QCOW2_MAX_REFTABLE >> s->cluster_bits;
-        if (clusters * per_cluster <= upto >> s->refblock_bits ||
-            clusters * per_cluster < need) {
-            return -EFBIG;
-        }
+    if (clusters * per_cluster > max_size) {
+        return -EFBIG;
     }
     table = g_try_renew(uint64_t, s->reftable, clusters * per_cluster);
     if (!table) {
@@ -691,6 +723,11 @@ int64_t coroutine_fn qcow2_alloc_packed(BlockDriverState *bs, unsigned bytes)
             return ret;
         }
         pos = host;
+    }
+    if (!pos) {
+        qcow2_corrupt(bs, true, -1, -1, "Preventing invalid allocation of "
+                      "compressed cluster at offset 0");
+        return -EIO;
     }
     s->pack_pos = pos + bytes;
     if (!qcow2_in_cluster(s, s->pack_pos)) {

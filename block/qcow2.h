@@ -305,6 +305,9 @@ typedef struct Qcow2State {
     Qcow2Snapshot *snapshots;
     uint64_t snapshots_bytes;   /* of their table in the file */
 
+    bool sparse_checked;        /* is the file? then ->sparse tells */
+    bool sparse;
+
     unsigned comp_threads;      /* compressing or decompressing now */
     CoQueue comp_queue;
 
@@ -405,8 +408,7 @@ extern const char *const qcow2_mutable_opts[];
 int qcow2_options_parse(BlockDriverState *bs, QDict *options, int flags,
                         Qcow2Options *opt, Error **errp);
 /* New caches as @opt says; the old ones are clean. */
-int qcow2_options_apply(BlockDriverState *bs, const Qcow2Options *opt,
-                        Error **errp);
+void qcow2_options_apply(BlockDriverState *bs, const Qcow2Options *opt);
 void qcow2_clean_timer_start(BlockDriverState *bs, AioContext *ctx);
 void qcow2_clean_timer_stop(BlockDriverState *bs);
 
@@ -491,6 +493,9 @@ void qcow2_refcount_set_raw(void *block, unsigned order, uint64_t index,
                             uint64_t value);
 int coroutine_fn qcow2_refcount(BlockDriverState *bs, uint64_t cluster,
                                 uint64_t *count);
+/* For repairs; -ENOENT if there is no block for it. */
+int coroutine_fn qcow2_refcount_set(BlockDriverState *bs, uint64_t cluster,
+                                    uint64_t count);
 /* Add @delta (1 or -1) at once. */
 int coroutine_fn qcow2_refcount_add(BlockDriverState *bs, uint64_t first,
                                     uint64_t count, int delta,
@@ -525,8 +530,12 @@ int coroutine_fn qcow2_l1_load(BlockDriverState *bs, Error **errp);
 /* L1 table with at least @entries entries. */
 int coroutine_fn qcow2_l1_grow(BlockDriverState *bs, uint64_t entries,
                                bool exact);
-/* Cut it to @entries; the L2 tables behind must be empty. */
-int coroutine_fn qcow2_l1_shrink(BlockDriverState *bs, uint64_t entries);
+/* The L2 tables behind @entries, which refer to nothing, go. */
+void qcow2_l1_shrink(BlockDriverState *bs, uint64_t entries);
+/* Write @entries in the disk's byte order, and zeroes up to the end of their
+ * last cluster's block, at @offset. */
+int coroutine_fn qcow2_write_l1(BlockDriverState *bs, uint64_t offset,
+                                const uint64_t *l1, uint32_t entries);
 static inline Qcow2Entry qcow2_entry_get(const Qcow2State *s,
                                          const Qcow2Slice *l2, unsigned i)
 {
@@ -542,8 +551,14 @@ void qcow2_entry_set(Qcow2State *s, Qcow2Slice *l2, unsigned i,
                      Qcow2Entry entry);
 /* Kind of subcluster @sc. */
 Qcow2Kind qcow2_kind(BlockDriverState *bs, Qcow2Entry entry, unsigned sc);
-/* The same for all of the cluster, as far as host space is concerned. */
-bool qcow2_entry_has_host(BlockDriverState *bs, Qcow2Entry entry);
+/* Number of subclusters from @sc on that are of the same kind. */
+unsigned qcow2_kind_run(BlockDriverState *bs, Qcow2Entry entry, unsigned sc);
+/* Has it a host cluster of its own? */
+static inline bool qcow2_kind_has_host(Qcow2Kind kind)
+{
+    return kind == QCOW2_DATA || kind == QCOW2_ZERO_HOST ||
+           kind == QCOW2_UNALLOCATED_HOST;
+}
 /* Host offset and length of compressed data. */
 void qcow2_compressed_place(const Qcow2State *s, uint64_t e, uint64_t *host,
                             uint64_t *bytes);
@@ -557,12 +572,10 @@ int coroutine_fn qcow2_l2_get_rw(BlockDriverState *bs, uint64_t offset,
 /* The extent at @offset, at most @max bytes. */
 int coroutine_fn qcow2_map(BlockDriverState *bs, uint64_t offset, uint64_t max,
                            Qcow2Run *run);
-/* The entry at index @i of @l2 is damaged (qcow2_corrupt). */
+/* The entry at index @i of @l2 is damaged (qcow2_corrupt).  @guest: offset of
+ * a write, or -1. */
 void qcow2_corrupt_entry(BlockDriverState *bs, const Qcow2Slice *l2,
-                         unsigned i, Qcow2Entry entry);
-/* Check a table offset from L1 entry @index; false: corrupt. */
-bool qcow2_l2_offset_ok(BlockDriverState *bs, uint64_t l2_offset,
-                        uint64_t index);
+                         unsigned i, Qcow2Entry entry, int64_t guest);
 
 /* ---- qcow2-alloc.c ---- */
 
@@ -608,6 +621,11 @@ int coroutine_fn qcow2_co_pwritev_part(BlockDriverState *bs, int64_t offset,
                                        int64_t bytes, QEMUIOVector *qiov,
                                        size_t qiov_offset,
                                        BdrvRequestFlags flags);
+int coroutine_fn qcow2_co_pwritev_compressed_part(BlockDriverState *bs,
+                                                  int64_t offset,
+                                                  int64_t bytes,
+                                                  QEMUIOVector *qiov,
+                                                  size_t qiov_offset);
 int coroutine_fn qcow2_co_block_status(BlockDriverState *bs, bool want_zero,
                                        int64_t offset, int64_t bytes,
                                        int64_t *pnum, int64_t *map,
@@ -636,33 +654,24 @@ int coroutine_fn qcow2_preallocate(BlockDriverState *bs, uint64_t offset,
 int coroutine_fn qcow2_read_compressed(BlockDriverState *bs, uint64_t e,
                                        uint64_t offset, uint64_t bytes,
                                        QEMUIOVector *qiov, size_t qiov_offset);
-int coroutine_fn qcow2_co_pwritev_compressed_part(BlockDriverState *bs,
-                                                  int64_t offset,
-                                                  int64_t bytes,
-                                                  QEMUIOVector *qiov,
-                                                  size_t qiov_offset);
+/* Up to a cluster at its start; ->lock not held. */
+int coroutine_fn qcow2_write_compressed(BlockDriverState *bs, uint64_t offset,
+                                        uint64_t bytes, QEMUIOVector *qiov,
+                                        size_t qiov_offset);
 
 /* ---- qcow2-snapshot.c, qcow2-snaptable.c ---- */
 
-int coroutine_fn qcow2_snapshots_load(BlockDriverState *bs, bool repair,
-                                      Error **errp);
+int coroutine_fn qcow2_snapshots_load(BlockDriverState *bs, Error **errp);
 /* Write a new table and make the header point to it. */
 int coroutine_fn qcow2_snapshots_store(BlockDriverState *bs);
 void qcow2_snapshots_free(Qcow2State *s);
 void qcow2_snapshot_clear(Qcow2Snapshot *sn);
-int coroutine_fn qcow2_snapshots_check(BlockDriverState *bs,
-                                       BdrvCheckResult *res,
-                                       BdrvCheckMode fix);
 int qcow2_snapshot_create(BlockDriverState *bs,
                           struct QEMUSnapshotInfo *sn_info);
 int qcow2_snapshot_goto(BlockDriverState *bs, const char *snapshot_id);
 int qcow2_snapshot_delete(BlockDriverState *bs, const char *snapshot_id,
                           const char *name, Error **errp);
 int qcow2_snapshot_list(BlockDriverState *bs, struct QEMUSnapshotInfo **psn);
-/* Add @delta to the reference counts of all that the L1 table refers to; set
- * the COPIED flags in it and its L2 tables. */
-int coroutine_fn qcow2_update_tree_refs(BlockDriverState *bs, uint64_t *l1,
-                                        uint32_t l1_size, int delta);
 /* Bytes of the L1 table of a snapshot at @offset, converted. */
 int coroutine_fn qcow2_read_l1(BlockDriverState *bs, uint64_t offset,
                                uint32_t entries, uint64_t **l1);
@@ -681,6 +690,8 @@ extern QemuOptsList qcow2_create_opts;
 int coroutine_fn qcow2_co_create(BlockdevCreateOptions *opts, Error **errp);
 int coroutine_fn qcow2_co_create_opts(BlockDriver *drv, const char *filename,
                                       QemuOpts *opts, Error **errp);
+/* ---- qcow2-measure.c ---- */
+
 BlockMeasureInfo *qcow2_measure(QemuOpts *opts, BlockDriverState *in_bs,
                                 Error **errp);
 
@@ -710,15 +721,6 @@ typedef struct Qcow2BitmapEntry {
 #define QCOW2_BITMAP_AUTO       (1U << 1)
 #define QCOW2_BITMAP_EXTRA_OK   (1U << 2)
 
-/* Check the directory when an image is opened. */
-int coroutine_fn qcow2_bitmaps_check_directory(BlockDriverState *bs,
-                                               Error **errp);
-/* Before the first write: bitmaps that record writes are not valid any more
- * in the image. */
-int coroutine_fn qcow2_bitmaps_mark_in_use(BlockDriverState *bs);
-/* The list for get_specific_info; NULL without bitmaps. */
-int coroutine_fn qcow2_bitmaps_info(BlockDriverState *bs,
-                                    Qcow2BitmapInfoList **list, Error **errp);
 /* Tell @count of each host range that bitmaps use. */
 typedef int coroutine_fn Qcow2CountFn(void *opaque, uint64_t offset,
                                       uint64_t bytes);
