@@ -69,6 +69,20 @@ static void verb_cancel(BlockJob *job, Error **errp)
     block_job_user_cancel(job, true, errp);
 }
 
+static void verb_pause(BlockJob *job, Error **errp)
+{
+    Error *err = NULL;
+
+    block_job_user_pause(job, &err);
+    if (err) {
+        error_propagate(errp, err);
+        return;
+    }
+    /* A job that sleeps parks now; clients expect the change of state before
+     * the reply. */
+    block_job_enter(job);
+}
+
 static void verb_dismiss(BlockJob *job, Error **errp)
 {
     block_job_dismiss(&job, errp);
@@ -125,7 +139,7 @@ void qmp_block_job_cancel(const char *device, bool has_force, bool force,
 
 void qmp_block_job_pause(const char *device, Error **errp)
 {
-    apply(find_block_job, block_job_user_pause, device, errp);
+    apply(find_block_job, verb_pause, device, errp);
 }
 
 void qmp_block_job_resume(const char *device, Error **errp)
@@ -155,7 +169,7 @@ void qmp_job_cancel(const char *id, Error **errp)
 
 void qmp_job_pause(const char *id, Error **errp)
 {
-    apply(find_job, block_job_user_pause, id, errp);
+    apply(find_job, verb_pause, id, errp);
 }
 
 void qmp_job_resume(const char *id, Error **errp)

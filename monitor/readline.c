@@ -301,7 +301,9 @@ static void end_of_line(ReadLineState *rs)
 {
     g_autofree char *line = g_strdup(rs->line->str);
 
+    /* The command may print past us. */
     rs->ops->puts(rs->opaque, "\r\n");
+    rs->ops->flush(rs->opaque);
     remember(rs);
     rs->ops->line(rs->opaque, line);
 }

@@ -160,16 +160,16 @@ static void hmp_block_resize(Monitor *mon, const QDict *qdict)
     hmp_handle_error(mon, err);
 }
 
-static void print_node(Monitor *mon, const char *name,
-                       const BlockDeviceInfo *d)
+/* The file and the driver of a node. */
+static void print_file(Monitor *mon, const BlockDeviceInfo *d)
 {
-    monitor_printf(mon, "%s", name);
-    if (d->has_node_name) {
-        monitor_printf(mon, "%s(%s)", *name ? " " : "", d->node_name);
-    }
     monitor_printf(mon, ": %s (%s%s%s)\n", d->file, d->drv,
                    d->ro ? ", read-only" : "",
                    d->encrypted ? ", encrypted" : "");
+}
+
+static void print_node(Monitor *mon, const BlockDeviceInfo *d)
+{
     monitor_printf(mon, "    Cache mode:       %s%s%s\n",
                    d->cache->writeback ? "writeback" : "writethrough",
                    d->cache->direct ? ", direct" : "",
@@ -198,10 +198,37 @@ static void info_nodes(Monitor *mon, const char *only)
         if (l != list) {
             monitor_printf(mon, "\n");
         }
-        monitor_printf(mon, "%s: %s (%s%s)\n", d->node_name, d->file, d->drv,
-                       d->ro ? ", read-only" : "");
+        monitor_printf(mon, "%s", d->node_name);
+        print_file(mon, d);
+        print_node(mon, d);
     }
     qapi_free_BlockDeviceInfoList(list);
+}
+
+static void print_disk(Monitor *mon, const BlockInfo *i)
+{
+    const BlockDeviceInfo *d = i->has_inserted ? i->inserted : NULL;
+
+    monitor_printf(mon, "%s", i->device);
+    if (d && d->has_node_name) {
+        monitor_printf(mon, "%s(%s)", *i->device ? " " : "", d->node_name);
+    }
+    if (d) {
+        print_file(mon, d);
+    } else {
+        monitor_printf(mon, ": [not inserted]\n");
+    }
+    if (i->has_qdev) {
+        monitor_printf(mon, "    Attached to:      %s\n", i->qdev);
+    }
+    if (i->removable) {
+        monitor_printf(mon, "    Removable device: %slocked, tray %s\n",
+                       i->locked ? "" : "not ",
+                       i->has_tray_open && i->tray_open ? "open" : "closed");
+    }
+    if (d) {
+        print_node(mon, d);
+    }
 }
 
 static void hmp_info_block(Monitor *mon, const QDict *qdict)
@@ -223,11 +250,7 @@ static void hmp_info_block(Monitor *mon, const QDict *qdict)
         if (l != list) {
             monitor_printf(mon, "\n");
         }
-        if (i->has_inserted) {
-            print_node(mon, i->device, i->inserted);
-        } else {
-            monitor_printf(mon, "%s: [not inserted]\n", i->device);
-        }
+        print_disk(mon, i);
     }
     qapi_free_BlockInfoList(list);
 }
