@@ -22,10 +22,12 @@
 #include "qemu/timer.h"
 
 /* Bytes of buffers in the whole process. */
-#define BLOCK_COPY_BUDGET   (32 * MiB)
-/* Buffers of this size are kept for reuse, at most so many. */
+#define BLOCK_COPY_BUDGET   (128 * MiB)
+/* Buffers of this size are kept for reuse: so many while there is work, and
+ * while there is none. */
 #define BLOCK_COPY_POOLED   (1 * MiB)
-#define BLOCK_COPY_POOL_MAX 16
+#define BLOCK_COPY_POOL_MAX (BLOCK_COPY_BUDGET / BLOCK_COPY_POOLED)
+#define BLOCK_COPY_POOL_MIN 4
 /* Zeroes and discards cost no memory, but should be interruptible. */
 #define BLOCK_COPY_MAX_ZERO (1 * GiB)
 /* Pieces that each way of copying is tried with before one is chosen. */
@@ -83,6 +85,14 @@ typedef struct BlockCopyPiece {
 
 /* ---- Life ---- */
 
+/* Give back pooled buffers but for @keep; budget.lock is held. */
+static void pool_trim(int keep)
+{
+    while (budget.nr_pooled > keep) {
+        qemu_vfree(budget.pooled[--budget.nr_pooled]);
+    }
+}
+
 static BlockDriverState *protocol_node(BlockDriverState *bs)
 {
     while (bdrv_primary_bs(bs)) {
@@ -127,12 +137,15 @@ void block_copy_state_free(BlockCopyState *s)
     assert(QTAILQ_EMPTY(&s->claims) && s->pieces == 0 && s->mem_used == 0);
     qemu_mutex_lock(&budget.lock);
     if (--budget.states == 0) {
-        while (budget.nr_pooled) {
-            qemu_vfree(budget.pooled[--budget.nr_pooled]);
-        }
+        pool_trim(0);
     }
     qemu_mutex_unlock(&budget.lock);
     g_free(s);
+}
+
+void block_copy_set_max_bytes(BlockCopyState *s, int64_t bytes)
+{
+    s->cfg.max_bytes = bytes;
 }
 
 /* ---- Buffers ---- */
@@ -178,6 +191,9 @@ static void coroutine_fn buffer_put(BlockCopyState *s, void *buf,
     if (bytes == BLOCK_COPY_POOLED && budget.nr_pooled < BLOCK_COPY_POOL_MAX) {
         budget.pooled[budget.nr_pooled++] = buf;
         buf = NULL;
+    }
+    if (!budget.used) {
+        pool_trim(BLOCK_COPY_POOL_MIN);
     }
     /* They look for themselves whether there is room now. */
     QSIMPLEQ_CONCAT(&woken, &budget.waiters);

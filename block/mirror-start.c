@@ -15,8 +15,10 @@
 #include "qapi/qmp/qerror.h"
 
 #define MIRROR_DEFAULT_BUF_SIZE (16 * MiB)
+/* A disk that nobody else uses is not loaded before this is in flight. */
+#define MIRROR_IDLE_BUF_SIZE    (128 * MiB)
 #define MIRROR_MAX_CHUNK        (1 * MiB)
-#define MIRROR_MAX_PIECES       16
+#define MIRROR_MAX_PIECES       128
 
 /* ---- End ---- */
 
@@ -372,6 +374,11 @@ static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
     if (s->sync_mode == MIRROR_SYNC_MODE_TOP) {
         s->base = bdrv_backing_chain_next(cfg->bs);
     }
+    s->buf_size = buf_size;
+    /* Through the page cache more in flight means only more memory. */
+    s->idle_buf_size = cfg->buf_size || !(cfg->bs->open_flags & BDRV_O_NOCACHE)
+                       ? buf_size : MIRROR_IDLE_BUF_SIZE;
+    s->guest_ns = INT64_MIN / 2;
     s->align = mirror_target_align(s);
     s->max_chunk = QEMU_ALIGN_UP(MIN(MIRROR_MAX_CHUNK, buf_size / 4),
                                  s->align);

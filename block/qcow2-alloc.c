@@ -252,6 +252,7 @@ static int coroutine_fn find_space(BlockDriverState *bs, Qcow2Alloc *a,
                                    unsigned want)
 {
     Qcow2State *s = bs->opaque;
+    uint64_t end;
     int64_t n;
     int ret;
 
@@ -276,8 +277,9 @@ static int coroutine_fn find_space(BlockDriverState *bs, Qcow2Alloc *a,
         a->nclusters = 0;
         return ret;
     }
-    qcow2_host_written(s, a->host +
-                          ((uint64_t)a->nclusters << s->cluster_bits));
+    end = a->host + ((uint64_t)a->nclusters << s->cluster_bits);
+    qcow2_grow_ahead(bs, end);
+    qcow2_host_written(s, end);
     return 0;
 }
 

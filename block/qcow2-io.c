@@ -447,6 +447,9 @@ static bool file_is_sparse(BlockDriverState *bs)
         s->sparse_checked = true;
         used = bdrv_get_allocated_file_size(s->data_file->bs);
         length = bdrv_getlength(s->data_file->bs);
+        if (!qcow2_has_data_file(bs)) {
+            length = MIN(length, (int64_t)s->file_end);
+        }
         s->sparse = used >= 0 && length > 0 && used < length - length / 10;
     }
     return s->sparse;
@@ -683,6 +686,13 @@ int coroutine_fn qcow2_preallocate(BlockDriverState *bs, uint64_t offset,
     }
     /* The file must be long enough for what it seems to have; the modes that
      * reserve space do it here, for metadata that were appended, too. */
+    qemu_co_mutex_lock(&s->lock);
+    ret = qcow2_end_grow_ahead(bs);
+    qemu_co_mutex_unlock(&s->lock);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not set the length of the file");
+        return ret;
+    }
     file_length = bdrv_getlength(s->data_file->bs);
     if (file_length < 0) {
         error_setg_errno(errp, -file_length, "Could not get file size");

@@ -15,6 +15,8 @@
  * Invariants
  *   1. No cluster below ->free_hint is free.
  *   2. Nothing was written to the file at or behind ->file_end.
+ *   3. If ->file_ahead is not 0 the file is that long, although it need only
+ *      be ->file_end bytes long.
  */
 #include "qemu/osdep.h"
 #include "block/qcow2.h"
@@ -747,6 +749,45 @@ void coroutine_fn qcow2_free_unused(BlockDriverState *bs, uint64_t host,
 }
 
 /* ---- The end of the file ---- */
+
+/* The file gets longer in steps of this size. */
+#define AHEAD_BYTES (128 * MiB)
+
+/*
+ * A direct write that makes a file longer keeps its submitter waiting until it
+ * is done, which is the main loop with Linux AIO, and all others as well.
+ */
+void coroutine_fn qcow2_grow_ahead(BlockDriverState *bs, uint64_t end)
+{
+    Qcow2State *s = bs->opaque;
+    uint64_t length = end + AHEAD_BYTES;
+
+    if (!(bs->file->bs->open_flags & BDRV_O_NOCACHE) || end <= s->file_ahead ||
+        (int64_t)end <= bdrv_getlength(bs->file->bs)) {
+        return;
+    }
+    if (bdrv_co_truncate(bs->file, length, false, PREALLOC_MODE_OFF, 0,
+                         NULL) < 0) {
+        /* It works without; don't try each time. */
+        length = end;
+    }
+    s->file_ahead = length;
+}
+
+int coroutine_fn qcow2_end_grow_ahead(BlockDriverState *bs)
+{
+    Qcow2State *s = bs->opaque;
+    int ret = 0;
+
+    if (s->file_ahead > s->file_end) {
+        ret = bdrv_co_truncate(bs->file, s->file_end, false, PREALLOC_MODE_OFF,
+                               0, NULL);
+    }
+    if (ret == 0) {
+        s->file_ahead = 0;
+    }
+    return ret;
+}
 
 int64_t coroutine_fn qcow2_last_used(BlockDriverState *bs)
 {

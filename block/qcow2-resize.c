@@ -21,6 +21,7 @@ static void coroutine_fn trim_file(BlockDriverState *bs)
     if (last < 0) {
         return;
     }
+    qcow2_end_grow_ahead(bs);
     length = bdrv_getlength(bs->file->bs);
     if (length > (last + 1) << s->cluster_bits &&
         bdrv_co_truncate(bs->file, (last + 1) << s->cluster_bits, false,

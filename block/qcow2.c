@@ -61,6 +61,7 @@ static void unload_tables(BlockDriverState *bs)
     }
     s->frees_clusters = 0;
     s->reftable_size = 0;
+    s->file_ahead = 0;
     s->l1_dirty_from = s->l1_dirty_to = 0;
     s->reftable_dirty_from = s->reftable_dirty_to = 0;
     s->pack_pos = 0;
@@ -288,7 +289,12 @@ static int coroutine_fn store_all(BlockDriverState *bs, void *opaque)
         return 0;
     }
     ret = qcow2_write_back(bs);
-    return ret < 0 ? ret : qcow2_mark_clean(bs);
+    if (ret == 0) {
+        /* If that fails the file is longer than need be: no harm. */
+        qcow2_end_grow_ahead(bs);
+        ret = qcow2_mark_clean(bs);
+    }
+    return ret;
 }
 
 static int qcow2_inactivate(BlockDriverState *bs)
@@ -352,6 +358,9 @@ static int coroutine_fn sync_all(BlockDriverState *bs, void *opaque)
     bool *clean = opaque;
     int ret = qcow2_sync(bs);
 
+    if (ret == 0) {
+        qcow2_end_grow_ahead(bs);
+    }
     return ret == 0 && *clean ? qcow2_mark_clean(bs) : ret;
 }
 

@@ -296,6 +296,8 @@ typedef struct Qcow2State {
     uint64_t pack_pos;          /* compressed data go here; 0: nowhere */
     uint64_t file_end;          /* nothing was written from here on */
     bool file_grows_zeroed;
+    uint64_t file_ahead;        /* the file ends here for now; 0: it does not
+                                 * reach over what was written */
 
     QLIST_HEAD(, Qcow2Alloc) in_flight;
     GHashTable *meta_clusters;  /* of L2 tables and refcount blocks */
@@ -515,6 +517,11 @@ void coroutine_fn qcow2_free_unused(BlockDriverState *bs, uint64_t host,
                                     uint64_t nclusters);
 /* The last cluster that is in use; -errno if there is none. */
 int64_t coroutine_fn qcow2_last_used(BlockDriverState *bs);
+/* [.., @end) is going to be written: let the file be long enough, if that is
+ * of use. */
+void coroutine_fn qcow2_grow_ahead(BlockDriverState *bs, uint64_t end);
+/* The file is to end where what was written ends. */
+int coroutine_fn qcow2_end_grow_ahead(BlockDriverState *bs);
 /* Is what lies behind @host known to be zero because nobody wrote there? */
 bool qcow2_host_is_fresh(Qcow2State *s, uint64_t host);
 /* Something is going to be written up to @end. */
