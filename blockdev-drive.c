@@ -293,7 +293,8 @@ static BlockBackend *open_backend(QemuOpts *opts, QDict *bs_opts,
     if (qemu_opt_get_bool(opts, "copy-on-read", false)) {
         flags |= BDRV_O_COPY_ON_READ;
     }
-    blk = blk_new(0, BLK_PERM_ALL);
+    /* Who looks at a disk through its drive wants data that make sense. */
+    blk = blk_new(has_medium ? BLK_PERM_CONSISTENT_READ : 0, BLK_PERM_ALL);
     blk_set_enable_write_cache(blk, !writethrough);
     if (!has_medium) {
         /* A drive without a medium */
