@@ -201,7 +201,8 @@ static int coroutine_fn zero_clusters(BlockDriverState *bs, uint64_t offset,
     Qcow2State *s = bs->opaque;
     const Pass pass = {
         .fn = zero_entries,
-        .skip_holes = !bs->backing,
+        /* A backing file that is not open now may be later. */
+        .skip_holes = !bs->backing && !s->backing_name,
         .type = QCOW2_FREE_REQUEST,
         .unmap = flags & BDRV_REQ_MAY_UNMAP,
     };
