@@ -238,7 +238,7 @@ static int break_f(BlockBackend *blk, int argc, char **argv)
     int ret = bdrv_debug_breakpoint(blk_bs(blk), argv[1], argv[2]);
 
     if (ret < 0) {
-        printf("Could not set a breakpoint: %s\n", strerror(-ret));
+        printf("Could not set breakpoint: %s\n", strerror(-ret));
     }
     return ret;
 }

@@ -125,9 +125,6 @@ static void append_location(GString *s)
     const char *const *argv;
     int i;
 
-    if (progname) {
-        g_string_append_printf(s, "%s: ", progname);
-    }
     switch (cur_loc->kind) {
     case LOC_CMDLINE:
         argv = cur_loc->ptr;
@@ -148,6 +145,18 @@ static void append_location(GString *s)
     }
 }
 
+static bool GCC_FMT_ATTR(1, 2) hook_takes(const char *fmt, ...)
+{
+    va_list ap;
+    bool taken;
+
+    va_start(ap, fmt);
+    taken = vprintf_hook && vprintf_hook(fmt, ap);
+    va_end(ap);
+    return taken;
+}
+
+/* Who reads it in a monitor knows which program it is. */
 static void GCC_FMT_ATTR(2, 0)
 report(const char *kind, const char *fmt, va_list ap)
 {
@@ -156,7 +165,10 @@ report(const char *kind, const char *fmt, va_list ap)
     append_location(s);
     g_string_append(s, kind);
     g_string_append_vprintf(s, fmt, ap);
-    error_printf("%s\n", s->str);
+    if (!hook_takes("%s\n", s->str)) {
+        fprintf(stderr, "%s%s%s\n", progname ?: "", progname ? ": " : "",
+                s->str);
+    }
 }
 
 void error_vreport(const char *fmt, va_list ap)
