@@ -474,7 +474,9 @@ static int prepare_entry(BDRVReopenState *state, BlockReopenQueue *q,
     if (ret == 0) {
         ret = prepare_driver(state, q, rest, tran, errp);
     }
-    if (ret == 0 && bs->drv->supports_backing && state->backing_missing) {
+    /* Without one, open or named in the image, there is nothing to tell. */
+    if (ret == 0 && bs->drv->supports_backing && state->backing_missing &&
+        (bs->backing || (bs->backing_file && *bs->backing_file))) {
         error_setg(errp, "backing is missing for '%s'", bs->node_name);
         ret = -EINVAL;
     }

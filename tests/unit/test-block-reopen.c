@@ -169,8 +169,12 @@ static void test_options_refused(void)
                   "'backing':null}", "Cannot change the option 'driver'");
     refuse_reopen(bs, "{'driver':'knob','node-name':'x','fixed':'1',"
                   "'backing':null}", "Cannot change the option 'node-name'");
+    bdrv_set_string(&bs->backing_file, "base");
     refuse_reopen(bs, "{'driver':'knob','node-name':'k','fixed':'1'}",
                   "backing is missing for 'k'");
+    bdrv_set_string(&bs->backing_file, "");
+    reopen_json(bs, "{'driver':'knob','node-name':'k','fixed':'1'}",
+                &error_abort);
     fail_prepare = true;
     refuse_reopen(bs, "{'driver':'knob','node-name':'k','fixed':'1',"
                   "'backing':null}", "knob is stuck");
