@@ -1053,7 +1053,7 @@ class _Report:
 
     def write(self, text):
         text = re.sub(r'Ran (\d+) tests? in [\d.]+s', r'Ran \1 tests', text)
-        text = re.sub(r'( \()?skipped=\d+\)?', '', text)
+        text = re.sub(r' \(skipped=\d+\)|, skipped=\d+|skipped=\d+, ', '', text)
         self.stream.write(text)
 
     def __getattr__(self, name):

@@ -2,36 +2,43 @@
 """Which scripts there are and what groups they are in.
 
 A test is an executable NNN beside ./check, or anything in tests/, that has a
-line "# group: ..." near its top.  Helpers have no such line."""
+line "# group: ..." near its top.  Helpers have no such line.  A line
+"# formats: ..." says for which image formats it is meant; without one it is
+for all, or finds out itself."""
 import os
 import re
 
-GROUP = re.compile(r'^# ?group:(.*)$')
+LABEL = re.compile(r'^# ?(group|formats):(.*)$')
 NUMBER = re.compile(r'^\d{3}$')
 SUFFIXES = ('.out', '.bad', '.notrun', '.casenotrun', '.nocache')
 
 
 class Test:
-    def __init__(self, folder, name, groups):
+    def __init__(self, folder, name, labels):
         self.path = os.path.join(folder, name)
         self.name = name
-        self.groups = groups
+        self.groups = labels['group']
+        self.formats = labels.get('formats')
 
     def in_any(self, groups):
         return not self.groups.isdisjoint(groups)
 
+    def is_for(self, fmt):
+        return self.formats is None or fmt in self.formats
 
-def read_groups(path):
-    """The groups of a script, or None if it is not a test."""
+
+def read_labels(path):
+    """The words behind each label of a script."""
+    labels = {}
     try:
         with open(path, encoding='utf-8', errors='replace') as f:
             for _, line in zip(range(30), f):
-                match = GROUP.match(line)
+                match = LABEL.match(line)
                 if match:
-                    return set(match.group(1).split())
+                    labels[match.group(1)] = set(match.group(2).split())
     except OSError:
         pass
-    return None
+    return labels
 
 
 def is_script(path):
@@ -54,9 +61,9 @@ def find(folder):
                         if is_script(os.path.join(sub, n)))
     tests = []
     for name in names:
-        groups = read_groups(os.path.join(folder, name))
-        if groups is not None:
-            tests.append(Test(folder, name, groups))
+        labels = read_labels(os.path.join(folder, name))
+        if 'group' in labels:
+            tests.append(Test(folder, name, labels))
     return tests
 
 
@@ -82,11 +89,13 @@ def by_name(tests, folder, word):
     raise Unknown(word)
 
 
-def select(tests, folder, names, include, exclude):
+def select(tests, folder, fmt, names, include, exclude):
     """Tests to run.  Names and included groups add up; with neither, all
-    tests are meant."""
-    chosen = list(tests) if not names and not include else []
-    chosen += [t for t in tests if include and t.in_any(include)]
+    tests are meant.  A test that is named is run whatever it is for."""
+    chosen = []
+    if include or not names:
+        chosen = [t for t in tests if t.is_for(fmt) and
+                  (not include or t.in_any(include))]
     for word in names:
         chosen += by_name(tests, folder, word)
     chosen = [t for t in dict.fromkeys(chosen) if not t.in_any(exclude)]
