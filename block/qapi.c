@@ -231,7 +231,8 @@ BlockDeviceInfo *bdrv_block_device_info(BlockBackend *blk,
         device_info_limits(blk, info);
     }
     info->write_threshold = bdrv_write_threshold_get(bs);
-    info->backing_file_depth = bdrv_get_backing_file_depth(bs);
+    /* Flat answers stay above the first image. */
+    info->backing_file_depth = flat ? 0 : bdrv_get_backing_file_depth(bs);
     if (!device_info_images(bs, flat, &info->image, errp)) {
         qapi_free_BlockDeviceInfo(info);
         return NULL;
