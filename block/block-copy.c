@@ -105,8 +105,12 @@ static BlockDriverState *protocol_node(BlockDriverState *bs)
  * O_DIRECT files through it. */
 static bool offload_is_possible(const BlockCopyConfig *cfg)
 {
-    return !(protocol_node(cfg->source->bs)->open_flags & BDRV_O_NOCACHE) &&
-           !(protocol_node(cfg->target->bs)->open_flags & BDRV_O_NOCACHE) &&
+    BlockDriverState *source = protocol_node(cfg->source->bs);
+    BlockDriverState *target = protocol_node(cfg->target->bs);
+
+    return !(source->open_flags & BDRV_O_NOCACHE) &&
+           !(target->open_flags & BDRV_O_NOCACHE) &&
+           source->bl.shares_extents && target->bl.shares_extents &&
            !(cfg->write_flags & BDRV_REQ_WRITE_COMPRESSED);
 }
 

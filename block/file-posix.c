@@ -10,6 +10,7 @@
 #include "qemu/osdep.h"
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include "block/file-posix-internal.h"
 #include "block/raw-aio.h"
 #include "qapi/error.h"
@@ -561,6 +562,30 @@ void file_abort_perm_update(BlockDriverState *bs)
 
 /* ---- What the file is like ---- */
 
+/* File systems on which a copy can refer to the same blocks, or is made by a
+ * server.  On others the kernel copies through the page cache. */
+static bool file_system_shares_extents(int fd)
+{
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs) < 0) {
+        return false;
+    }
+    switch ((uint32_t)fs.f_type) {
+    case 0x9123683e:            /* btrfs */
+    case 0x58465342:            /* XFS */
+    case 0xca451a4e:            /* bcachefs */
+    case 0x7461636f:            /* OCFS2 */
+    case 0x2fc12fc1:            /* ZFS */
+    case 0x6969:                /* NFS */
+    case 0xff534d42:            /* CIFS */
+    case 0xfe534d42:            /* SMB2 */
+        return true;
+    default:
+        return false;
+    }
+}
+
 void file_refresh_limits(BlockDriverState *bs, Error **errp)
 {
     FilePosixState *s = bs->opaque;
@@ -574,6 +599,7 @@ void file_refresh_limits(BlockDriverState *bs, Error **errp)
     bs->bl.min_mem_alignment = memory;
     bs->bl.opt_mem_alignment = MAX(memory, qemu_real_host_page_size());
     bs->bl.max_iov = IOV_MAX;
+    bs->bl.shares_extents = file_system_shares_extents(s->fd);
     s->needs_alignment = file_is_direct(s);
 }
 

@@ -15,6 +15,8 @@
 #include "qapi/qmp/qerror.h"
 
 #define MIRROR_DEFAULT_BUF_SIZE (16 * MiB)
+/* Writers to one file take turns in the page cache: more only wait. */
+#define MIRROR_CACHED_BUF_SIZE  (8 * MiB)
 /* A disk that nobody else uses is not loaded before this is in flight. */
 #define MIRROR_IDLE_BUF_SIZE    (128 * MiB)
 #define MIRROR_MAX_CHUNK        (1 * MiB)
@@ -359,7 +361,10 @@ static bool mirror_attach_target(MirrorJob *s, const MirrorJobConfig *cfg,
 
 static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
 {
-    int64_t buf_size = cfg->buf_size ? cfg->buf_size : MIRROR_DEFAULT_BUF_SIZE;
+    bool direct = cfg->bs->open_flags & BDRV_O_NOCACHE;
+    int64_t buf_size = cfg->buf_size ? cfg->buf_size
+                     : direct ? MIRROR_DEFAULT_BUF_SIZE
+                     : MIRROR_CACHED_BUF_SIZE;
     BlockCopyConfig copy;
 
     s->replaces = g_strdup(cfg->replaces);
@@ -375,9 +380,8 @@ static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
         s->base = bdrv_backing_chain_next(cfg->bs);
     }
     s->buf_size = buf_size;
-    /* Through the page cache more in flight means only more memory. */
-    s->idle_buf_size = cfg->buf_size || !(cfg->bs->open_flags & BDRV_O_NOCACHE)
-                       ? buf_size : MIRROR_IDLE_BUF_SIZE;
+    s->idle_buf_size = cfg->buf_size || !direct ? buf_size
+                                                : MIRROR_IDLE_BUF_SIZE;
     s->guest_ns = INT64_MIN / 2;
     s->align = mirror_target_align(s);
     s->max_chunk = QEMU_ALIGN_UP(MIN(MIRROR_MAX_CHUNK, buf_size / 4),

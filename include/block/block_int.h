@@ -76,6 +76,7 @@ typedef struct BlockLimits {
     size_t opt_mem_alignment;
     int max_iov;
     bool has_variable_length;       /* the length may change by itself */
+    bool shares_extents;            /* offloaded copies may cost no I/O */
 } BlockLimits;
 
 /*
