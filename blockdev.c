@@ -98,13 +98,13 @@ void qmp_blockdev_del(const char *node_name, Error **errp)
         error_setg(errp, "Failed to find node with node-name='%s'", node_name);
         return;
     }
-    if (bdrv_has_blk(bs)) {
-        error_setg(errp, "Node %s is in use", node_name);
-        return;
-    }
     ctx = bdrv_get_aio_context(bs);
     aio_context_acquire(ctx);
     if (bdrv_op_is_blocked(bs, BLOCK_OP_TYPE_DRIVE_DEL, errp)) {
+        goto out;
+    }
+    if (bdrv_has_blk(bs)) {
+        error_setg(errp, "Node %s is in use", node_name);
         goto out;
     }
     if (!bdrv_is_monitor_owned(bs)) {

@@ -112,15 +112,18 @@ static void coroutine_fn mirror_breathe(MirrorJob *s, int64_t *last_ns)
 
 /*
  * Must [offset, offset + *pnum) be copied?  A whole extent at a time.  What
- * reads as zeroes on both sides is equal already.
+ * reads as zeroes on both sides is equal already; *done says that it has space
+ * in the source all the same, so that users count it as part of the work.
  */
 static bool coroutine_fn extent_is_dirty(MirrorJob *s, int64_t offset,
-                                         int64_t bytes, int64_t *pnum)
+                                         int64_t bytes, int64_t *pnum,
+                                         bool *done)
 {
     BlockDriverState *bs = s->filter->backing->bs;
     int64_t target_num;
     int ret;
 
+    *done = false;
     *pnum = bytes;
     if (s->base) {
         ret = bdrv_co_is_allocated_above(bs, s->base, false, offset, bytes,
@@ -136,6 +139,7 @@ static bool coroutine_fn extent_is_dirty(MirrorJob *s, int64_t offset,
     if (!(ret & BDRV_BLOCK_ZERO)) {
         return true;
     }
+    *done = ret & BDRV_BLOCK_ALLOCATED;
     ret = bdrv_co_block_status_above(blk_bs(s->target), NULL, offset, *pnum,
                                      &target_num, NULL, NULL);
     if (ret < 0 || target_num == 0) {
@@ -152,13 +156,16 @@ static void coroutine_fn mirror_find_extents(MirrorJob *s)
 
     while (offset < s->length && !mirror_must_stop(s)) {
         int64_t pnum;
+        bool done;
 
         mirror_breathe(s, &last_ns);
         if (mirror_must_stop(s)) {
             return;
         }
-        if (extent_is_dirty(s, offset, s->length - offset, &pnum)) {
+        if (extent_is_dirty(s, offset, s->length - offset, &pnum, &done)) {
             mirror_set_dirty(s, offset, pnum);
+        } else if (done) {
+            block_job_progress_update(&s->common, pnum);
         }
         offset += pnum;
     }
