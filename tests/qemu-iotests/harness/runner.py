@@ -20,7 +20,7 @@ PASS, FAIL, NOTRUN, TODO = 'pass', 'fail', 'not run', 'dry run'
 COLORS = {PASS: '\033[32m', FAIL: '\033[1;31m', NOTRUN: '\033[33m', TODO: ''}
 TIMEOUT = 600
 # How long what was started may take to go away after the script.
-GRACE = 5
+GRACE = 2
 
 
 class Result:
