@@ -111,9 +111,20 @@ static void coroutine_fn mirror_breathe(MirrorJob *s, int64_t *last_ns)
 /* ---- What is dirty to begin with ---- */
 
 /*
+ * Users count what need not be copied as a part of the work: in a new target
+ * what has space in the source, in another one, which would have to be zeroed
+ * first, everything.
+ */
+static bool mirror_counts_holes(MirrorJob *s)
+{
+    return s->backing_mode != MIRROR_SOURCE_BACKING_CHAIN &&
+           !bdrv_can_write_zeroes_with_unmap(blk_bs(s->target));
+}
+
+/*
  * Must [offset, offset + *pnum) be copied?  A whole extent at a time.  What
- * reads as zeroes on both sides is equal already; *done says that it has space
- * in the source all the same, so that users count it as part of the work.
+ * reads as zeroes on both sides is equal already; *done says that it counts
+ * as a part of the work all the same.
  */
 static bool coroutine_fn extent_is_dirty(MirrorJob *s, int64_t offset,
                                          int64_t bytes, int64_t *pnum,
@@ -139,7 +150,14 @@ static bool coroutine_fn extent_is_dirty(MirrorJob *s, int64_t offset,
     if (!(ret & BDRV_BLOCK_ZERO)) {
         return true;
     }
-    *done = ret & BDRV_BLOCK_ALLOCATED;
+    *done = true;
+    if (!mirror_counts_holes(s)) {
+        ret = bdrv_co_is_allocated_above(bs, NULL, false, offset, *pnum, pnum);
+        if (ret < 0) {
+            return true;
+        }
+        *done = ret;
+    }
     ret = bdrv_co_block_status_above(blk_bs(s->target), NULL, offset, *pnum,
                                      &target_num, NULL, NULL);
     if (ret < 0 || target_num == 0) {
@@ -149,10 +167,22 @@ static bool coroutine_fn extent_is_dirty(MirrorJob *s, int64_t offset,
     return !(ret & BDRV_BLOCK_ZERO);
 }
 
+/* [start, end) is done, but for granules that are dirty by a neighbour. */
+static void mirror_count_done(MirrorJob *s, int64_t start, int64_t end)
+{
+    start = QEMU_ALIGN_UP(start, s->granularity);
+    if (end < s->length) {
+        end = QEMU_ALIGN_DOWN(end, s->granularity);
+    }
+    if (start < end) {
+        block_job_progress_update(&s->common, end - start);
+    }
+}
+
 static void coroutine_fn mirror_find_extents(MirrorJob *s)
 {
     int64_t last_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
-    int64_t offset = 0;
+    int64_t offset = 0, done_from = -1;
 
     while (offset < s->length && !mirror_must_stop(s)) {
         int64_t pnum;
@@ -164,10 +194,18 @@ static void coroutine_fn mirror_find_extents(MirrorJob *s)
         }
         if (extent_is_dirty(s, offset, s->length - offset, &pnum, &done)) {
             mirror_set_dirty(s, offset, pnum);
-        } else if (done) {
-            block_job_progress_update(&s->common, pnum);
+            done = false;
+        }
+        if (!done && done_from >= 0) {
+            mirror_count_done(s, done_from, offset);
+            done_from = -1;
+        } else if (done && done_from < 0) {
+            done_from = offset;
         }
         offset += pnum;
+    }
+    if (done_from >= 0) {
+        mirror_count_done(s, done_from, s->length);
     }
 }
 
