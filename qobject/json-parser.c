@@ -9,6 +9,7 @@
  * 3. The streamer's limit on nesting bounds the recursion.
  */
 #include "qemu/osdep.h"
+#include <math.h>
 #include "json-internal.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qbool.h"
@@ -182,8 +183,17 @@ static QObject *parse_keyword(JSONParse *ps, const char *word)
     return fail(ps, "invalid keyword '%s'", word);
 }
 
+/* JSON has no text for what does not fit. */
+static QObject *parse_float(JSONParse *ps, const char *digits)
+{
+    double d = g_ascii_strtod(digits, NULL);
+
+    return isfinite(d) ? QOBJECT(qnum_from_double(d))
+                       : fail(ps, "number out of range '%.32s'", digits);
+}
+
 /* Integers beyond 64 bits become doubles, as far as those go. */
-static QObject *parse_integer(const char *digits)
+static QObject *parse_integer(JSONParse *ps, const char *digits)
 {
     char *end;
     int64_t i;
@@ -199,7 +209,7 @@ static QObject *parse_integer(const char *digits)
     if (!errno && *digits != '-') {
         return QOBJECT(qnum_from_uint(u));
     }
-    return QOBJECT(qnum_from_double(g_ascii_strtod(digits, NULL)));
+    return parse_float(ps, digits);
 }
 
 static QObject *parse_interpolation(JSONParse *ps, const char *spec)
@@ -332,9 +342,9 @@ static QObject *parse_value(JSONParse *ps)
     case JSON_STRING:
         return QOBJECT(parse_string(ps, take(ps)));
     case JSON_INTEGER:
-        return parse_integer(take(ps));
+        return parse_integer(ps, take(ps));
     case JSON_FLOAT:
-        return QOBJECT(qnum_from_double(g_ascii_strtod(take(ps), NULL)));
+        return parse_float(ps, take(ps));
     case JSON_KEYWORD:
         return parse_keyword(ps, take(ps));
     case JSON_INTERP:

@@ -97,6 +97,7 @@ static void test_malformed_strings(void)
     check_error("\"abc", "JSON parse error, stray '\"abc'");
     check_error("'abc\\", "JSON parse error, stray ''abc\\'");
     check_error("\"a\tb\"", "JSON parse error, stray '\"a\t'");
+    check_error("-1e999", "JSON parse error, number out of range '-1e999'");
     check_error("\"\\x\"", "JSON parse error, invalid escape sequence in "
                            "string");
     check_error("\"\\uqqqq\"", "JSON parse error, \\uqqqq is not a valid "
