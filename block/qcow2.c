@@ -14,6 +14,7 @@
 #include "block/snapshot.h"
 #include "qapi/error.h"
 #include "qapi/qapi-visit-block-core.h"
+#include "qapi/qmp/qdict.h"
 #include "qemu/error-report.h"
 
 /* ---- Running with the lock ---- */
@@ -161,7 +162,8 @@ static int open_data_file(BlockDriverState *bs, QDict *options, Error **errp)
     Error *local_err = NULL;
     BdrvChild *c;
 
-    if (external && s->data_file_name) {
+    if (external && s->data_file_name && !qdict_haskey(options, "data-file") &&
+        !qdict_haskey(options, "data-file.filename")) {
         name = bdrv_get_full_backing_filename_from_filename(
             bs->file->bs->filename, s->data_file_name, &local_err);
         if (local_err) {

@@ -270,9 +270,6 @@ void qemu_opts_print_help(QemuOptsList *list, bool print_caption)
             }
             g_string_append_printf(s, " - %s", d->help);
         }
-        if (d->def_value_str) {
-            g_string_append_printf(s, " (default: %s)", d->def_value_str);
-        }
         g_ptr_array_add(lines, g_string_free(s, FALSE));
     }
     g_ptr_array_sort(lines, compare_strings);
