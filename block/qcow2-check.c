@@ -244,6 +244,10 @@ static int coroutine_fn rebuild_refs(Qcow2Check *c)
     g_clear_pointer(&s->reftable, g_free);
     ret = qcow2_refs_load(bs, NULL);
     qcow2_overlap_rebuild(s);
+    if (ret == 0) {
+        /* If it was for them that the image was found to be damaged. */
+        s->broken = false;
+    }
     return ret;
 }
 

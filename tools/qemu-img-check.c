@@ -57,6 +57,7 @@ static void check_clear(ImageCheck *check)
 {
     g_free(check->filename);
     g_free(check->format);
+    *check = (ImageCheck) { NULL };
 }
 
 static void print_check(const ImageCheck *c)
