@@ -17,6 +17,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/io-internal.h"
+#include "block/dirty-bitmap.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 
@@ -552,6 +553,10 @@ int coroutine_fn bdrv_co_write_req_begin(BdrvChild *child, int64_t offset,
         assert(!grows || (child->perm & BLK_PERM_RESIZE));
     }
     assert(child->perm & needed);
+    if (unlikely(bdrv_has_readonly_bitmaps(bs))) {
+        /* They could not record what changes. */
+        return -EPERM;
+    }
 
     if (flags & BDRV_REQ_SERIALISING) {
         uint64_t align = bdrv_cluster_size_or(bs, bs->bl.request_alignment);

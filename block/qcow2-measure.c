@@ -148,5 +148,9 @@ BlockMeasureInfo *qcow2_measure(QemuOpts *opts, BlockDriverState *in_bs,
     info->fully_allocated = metadata_bytes(&s, size) + size;
     info->required = all ? info->fully_allocated
                          : info->fully_allocated - size + data;
+    if (in_bs && bdrv_supports_persistent_dirty_bitmap(in_bs)) {
+        info->has_bitmaps = true;
+        info->bitmaps = qcow2_bitmaps_measure(in_bs, s.cluster_size);
+    }
     return info;
 }

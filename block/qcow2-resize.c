@@ -237,8 +237,7 @@ static int coroutine_fn truncate_locked(BlockDriverState *bs, uint64_t size,
         error_setg(errp, "Can't resize a v2 image which has snapshots");
         return -ENOTSUP;
     }
-    if (s->bitmaps.nb_bitmaps) {
-        error_setg(errp, "Cannot resize an image that has bitmaps");
+    if (!qcow2_bitmaps_can_resize(bs, errp)) {
         return -ENOTSUP;
     }
     if (size < s->hdr.size) {

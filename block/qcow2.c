@@ -11,6 +11,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/qcow2.h"
+#include "block/dirty-bitmap.h"
 #include "block/snapshot.h"
 #include "qapi/error.h"
 #include "qapi/qapi-visit-block-core.h"
@@ -54,6 +55,7 @@ static void unload_tables(BlockDriverState *bs)
     Qcow2State *s = bs->opaque;
 
     qcow2_snapshots_free(s);
+    qcow2_bitmaps_free(s);
     g_clear_pointer(&s->l1, g_free);
     g_clear_pointer(&s->reftable, g_free);
     g_clear_pointer(&s->meta_clusters, g_hash_table_destroy);
@@ -79,6 +81,9 @@ static int coroutine_fn load_tables(BlockDriverState *bs, Error **errp)
     }
     if (ret == 0) {
         ret = qcow2_snapshots_load(bs, errp);
+    }
+    if (ret == 0) {
+        ret = qcow2_bitmaps_read_directory(bs, errp);
     }
     if (ret == 0) {
         qcow2_overlap_rebuild(s);
@@ -152,6 +157,15 @@ static int coroutine_fn finish_open(BlockDriverState *bs, void *opaque)
         ret = prepare_writing(bs, c->errp);
     }
     return ret;
+}
+
+static int coroutine_fn load_bitmaps(BlockDriverState *bs, void *opaque)
+{
+    OpenCall *c = opaque;
+
+    /* Who only looks at the image needs to know just which there are. */
+    return bs->open_flags & (BDRV_O_CHECK | BDRV_O_INACTIVE)
+           ? 0 : qcow2_bitmaps_load(bs, c->errp);
 }
 
 static int open_data_file(BlockDriverState *bs, QDict *options, Error **errp)
@@ -251,6 +265,11 @@ static int open_image(BlockDriverState *bs, QDict *options, int flags,
         return ret;
     }
     publish(bs);
+    ret = qcow2_run_locked(bs, load_bitmaps, &call);
+    if (ret < 0) {
+        bdrv_release_named_dirty_bitmaps(bs);
+        return ret;
+    }
     qcow2_clean_timer_start(bs, bdrv_get_aio_context(bs));
     return 0;
 }
@@ -285,10 +304,16 @@ static int qcow2_probe(const uint8_t *buf, int buf_size, const char *filename)
 static int coroutine_fn store_all(BlockDriverState *bs, void *opaque)
 {
     Qcow2State *s = bs->opaque;
+    Error *err = NULL;
     int ret;
 
     if (s->broken) {
         return 0;
+    }
+    if (qcow2_bitmaps_store(bs, &err) < 0) {
+        /* In the image they are marked as in use: nobody will believe them. */
+        error_reportf_err(err, "Lost persistent bitmaps during inactivation "
+                          "of node '%s': ", bdrv_get_device_or_node_name(bs));
     }
     ret = qcow2_write_back(bs);
     if (ret == 0) {
@@ -301,12 +326,20 @@ static int coroutine_fn store_all(BlockDriverState *bs, void *opaque)
 
 static int qcow2_inactivate(BlockDriverState *bs)
 {
+    BdrvDirtyBitmap *bitmap, *next;
     int ret;
 
     if (!qcow2_is_open_rw(bs)) {
         return 0;
     }
     ret = qcow2_run_locked(bs, store_all, NULL);
+    /* They are loaded again if the image comes back. */
+    for (bitmap = bdrv_dirty_bitmap_first(bs); bitmap; bitmap = next) {
+        next = bdrv_dirty_bitmap_next(bitmap);
+        if (bdrv_dirty_bitmap_get_persistence(bitmap)) {
+            bdrv_release_dirty_bitmap(bitmap);
+        }
+    }
     if (ret < 0) {
         error_report("Failed to write the metadata of '%s': %s",
                      bdrv_get_device_or_node_name(bs), strerror(-ret));
@@ -350,20 +383,50 @@ static int coroutine_fn qcow2_co_invalidate_cache(BlockDriverState *bs,
         return ret;
     }
     publish(bs);
-    return 0;
+    qemu_co_mutex_lock(&s->lock);
+    ret = load_bitmaps(bs, &call);
+    qemu_co_mutex_unlock(&s->lock);
+    return ret;
 }
 
 /* ---- Reopen ---- */
 
+/* What the driver keeps from prepare to commit or abort. */
+typedef struct Reopen {
+    Qcow2Options opt;
+    bool to_ro;                 /* it was writable until now */
+    bool to_rw;
+    Error **errp;
+} Reopen;
+
 static int coroutine_fn sync_all(BlockDriverState *bs, void *opaque)
 {
-    bool *clean = opaque;
-    int ret = qcow2_sync(bs);
+    Reopen *r = opaque;
+    int ret = 0;
 
+    if (r->to_ro) {
+        ret = qcow2_bitmaps_store(bs, r->errp);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    /* The caches are going to be replaced. */
+    ret = qcow2_sync(bs);
     if (ret == 0) {
         qcow2_end_grow_ahead(bs);
     }
-    return ret == 0 && *clean ? qcow2_mark_clean(bs) : ret;
+    if (ret == 0 && (r->to_ro || !r->opt.lazy_refcounts)) {
+        ret = qcow2_mark_clean(bs);
+    }
+    if (ret < 0) {
+        error_setg_errno(r->errp, -ret, "Failed to flush the caches");
+    }
+    return ret;
+}
+
+static int coroutine_fn mark_in_use(BlockDriverState *bs, void *opaque)
+{
+    return qcow2_bitmaps_mark_in_use(bs);
 }
 
 static int check_reopen_rw(BlockDriverState *bs, Error **errp)
@@ -387,40 +450,65 @@ static int qcow2_reopen_prepare(BDRVReopenState *state,
                                 BlockReopenQueue *queue, Error **errp)
 {
     BlockDriverState *bs = state->bs;
-    Qcow2Options *opt = g_new0(Qcow2Options, 1);
-    bool to_ro = !(state->flags & BDRV_O_RDWR), clean;
+    Reopen *r = g_new0(Reopen, 1);
+    bool rw = state->flags & BDRV_O_RDWR;
     int ret;
 
-    ret = qcow2_options_parse(bs, state->options, state->flags, opt, errp);
-    if (ret == 0 && !to_ro && !(bs->open_flags & BDRV_O_RDWR)) {
+    r->to_ro = !rw && qcow2_is_open_rw(bs);
+    r->to_rw = rw && !(bs->open_flags & BDRV_O_RDWR);
+    r->errp = errp;
+    ret = qcow2_options_parse(bs, state->options, state->flags, &r->opt, errp);
+    if (ret == 0 && r->to_rw) {
         ret = check_reopen_rw(bs, errp);
     }
     if (ret == 0 && qcow2_is_open_rw(bs)) {
-        /* The caches are going to be replaced. */
-        clean = to_ro || !opt->lazy_refcounts;
-        ret = qcow2_run_locked(bs, sync_all, &clean);
-        if (ret < 0) {
-            error_setg_errno(errp, -ret, "Failed to flush the caches");
-        }
+        ret = qcow2_run_locked(bs, sync_all, r);
     }
     if (ret < 0) {
-        g_free(opt);
+        g_free(r);
         return ret;
     }
-    state->opaque = opt;
+    state->opaque = r;
     return 0;
 }
 
 static void qcow2_reopen_commit(BDRVReopenState *state)
 {
+    Reopen *r = state->opaque;
+    BdrvDirtyBitmap *bitmap;
+
     qcow2_clean_timer_stop(state->bs);
-    qcow2_options_apply(state->bs, state->opaque);
+    qcow2_options_apply(state->bs, &r->opt);
     qcow2_clean_timer_start(state->bs, bdrv_get_aio_context(state->bs));
+    FOR_EACH_DIRTY_BITMAP(state->bs, bitmap) {
+        if (r->to_ro && bdrv_dirty_bitmap_get_persistence(bitmap)) {
+            bdrv_dirty_bitmap_set_readonly(bitmap, true);
+        }
+    }
+}
+
+/* The image can be written to now.  If that fails bitmaps stay read-only, and
+ * so writes are refused. */
+static void qcow2_reopen_commit_post(BDRVReopenState *state)
+{
+    Reopen *r = state->opaque;
+
+    if (r->to_rw &&
+        qcow2_run_locked(state->bs, mark_in_use, NULL) < 0) {
+        error_report("%s: Failed to make dirty bitmaps writable",
+                     bdrv_get_node_name(state->bs));
+    }
     g_clear_pointer(&state->opaque, g_free);
 }
 
 static void qcow2_reopen_abort(BDRVReopenState *state)
 {
+    Reopen *r = state->opaque;
+
+    if (r->to_ro && qcow2_run_locked(state->bs, mark_in_use, NULL) < 0) {
+        error_report("%s: Failed to mark dirty bitmaps as in use",
+                     bdrv_get_node_name(state->bs));
+    }
     g_clear_pointer(&state->opaque, g_free);
 }
 
@@ -531,6 +619,8 @@ static ImageInfoSpecific *qcow2_get_specific_info(BlockDriverState *bs,
         q->data_file = g_strdup(s->data_file_name);
         q->has_data_file_raw = qcow2_has_data_file(bs);
         q->data_file_raw = qcow2_data_file_is_raw(s);
+        q->bitmaps = qcow2_bitmaps_info(bs);
+        q->has_bitmaps = q->bitmaps != NULL;
     }
     info->type = IMAGE_INFO_SPECIFIC_KIND_QCOW2;
     info->u.qcow2.data = q;
@@ -598,6 +688,7 @@ BlockDriver bdrv_qcow2 = {
     .bdrv_close                 = qcow2_close,
     .bdrv_reopen_prepare        = qcow2_reopen_prepare,
     .bdrv_reopen_commit         = qcow2_reopen_commit,
+    .bdrv_reopen_commit_post    = qcow2_reopen_commit_post,
     .bdrv_reopen_abort          = qcow2_reopen_abort,
     .bdrv_inactivate            = qcow2_inactivate,
     .bdrv_co_invalidate_cache   = qcow2_co_invalidate_cache,
@@ -629,6 +720,12 @@ BlockDriver bdrv_qcow2 = {
     .bdrv_get_info              = qcow2_get_info,
     .bdrv_get_specific_info     = qcow2_get_specific_info,
     .bdrv_has_zero_init         = qcow2_has_zero_init,
+
+    .bdrv_supports_persistent_dirty_bitmap =
+        qcow2_supports_persistent_dirty_bitmap,
+    .bdrv_co_can_store_new_dirty_bitmap = qcow2_co_can_store_new_dirty_bitmap,
+    .bdrv_co_remove_persistent_dirty_bitmap =
+        qcow2_co_remove_persistent_dirty_bitmap,
 
     .bdrv_snapshot_create       = qcow2_snapshot_create,
     .bdrv_snapshot_goto         = qcow2_snapshot_goto,

@@ -313,8 +313,7 @@ typedef struct Qcow2State {
     unsigned comp_threads;      /* compressing or decompressing now */
     CoQueue comp_queue;
 
-    /* Persistent bitmaps that were written are marked in-use (bitmaps.c). */
-    bool bitmaps_marked;
+    GPtrArray *bitmap_list;     /* Qcow2Bitmap; as in the image */
 } Qcow2State;
 
 static inline bool qcow2_has_subclusters(const Qcow2State *s)
@@ -711,23 +710,45 @@ int qcow2_make_empty(BlockDriverState *bs);
 
 /* ---- qcow2-bitmap.c ---- */
 
-/* Callback for each bitmap of the directory. */
-typedef struct Qcow2BitmapEntry {
+/* An entry of the directory of bitmaps. */
+typedef struct Qcow2Bitmap {
     uint64_t table_offset;
     uint32_t table_size;        /* entries */
-    uint32_t flags;
-    uint8_t type;
+    uint32_t flags;             /* QCOW2_BITMAP_* */
     uint8_t granularity_bits;
+    char *name;
+    uint8_t *extra;             /* kept as it is */
     uint32_t extra_size;
-    const uint8_t *extra;
-    uint16_t name_size;
-    const char *name;           /* not terminated */
-} Qcow2BitmapEntry;
+} Qcow2Bitmap;
 
 #define QCOW2_BITMAP_IN_USE     (1U << 0)
 #define QCOW2_BITMAP_AUTO       (1U << 1)
 #define QCOW2_BITMAP_EXTRA_OK   (1U << 2)
 
+/* ->bitmap_list from the image. */
+int coroutine_fn qcow2_bitmaps_read_directory(BlockDriverState *bs,
+                                              Error **errp);
+void qcow2_bitmaps_free(Qcow2State *s);
+/* Make bitmaps of the node from it. */
+int coroutine_fn qcow2_bitmaps_load(BlockDriverState *bs, Error **errp);
+/* The image can be written to from now on: nobody may believe the bitmaps that
+ * are in it, and those of the node can change. */
+int coroutine_fn qcow2_bitmaps_mark_in_use(BlockDriverState *bs);
+/* Write all persistent bitmaps of the node to the image. */
+int coroutine_fn qcow2_bitmaps_store(BlockDriverState *bs, Error **errp);
+bool qcow2_bitmaps_can_resize(BlockDriverState *bs, Error **errp);
+/* For get_specific_info; NULL without bitmaps. */
+Qcow2BitmapInfoList *qcow2_bitmaps_info(BlockDriverState *bs);
+/* Bytes for the bitmaps of @bs in an image with clusters of that size. */
+uint64_t qcow2_bitmaps_measure(BlockDriverState *bs, uint64_t cluster_size);
+bool qcow2_supports_persistent_dirty_bitmap(BlockDriverState *bs);
+bool coroutine_fn qcow2_co_can_store_new_dirty_bitmap(BlockDriverState *bs,
+                                                      const char *name,
+                                                      uint32_t granularity,
+                                                      Error **errp);
+int coroutine_fn qcow2_co_remove_persistent_dirty_bitmap(BlockDriverState *bs,
+                                                         const char *name,
+                                                         Error **errp);
 /* Tell @count of each host range that bitmaps use. */
 typedef int coroutine_fn Qcow2CountFn(void *opaque, uint64_t offset,
                                       uint64_t bytes);
