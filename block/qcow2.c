@@ -201,6 +201,10 @@ static int open_data_file(BlockDriverState *bs, QDict *options, Error **errp)
                    "external data file");
         return -EINVAL;
     }
+    if (!external && qcow2_data_file_is_raw(s)) {
+        error_setg(errp, "data-file-raw requires a data file");
+        return -EINVAL;
+    }
     return 0;
 }
 
@@ -342,7 +346,7 @@ static int qcow2_inactivate(BlockDriverState *bs)
     }
     if (ret < 0) {
         error_report("Failed to write the metadata of '%s': %s",
-                     bdrv_get_device_or_node_name(bs), strerror(-ret));
+                     bs->file->bs->filename, strerror(-ret));
     }
     return ret;
 }
