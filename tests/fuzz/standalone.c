@@ -177,8 +177,9 @@ static void change(GByteArray *input)
 static void run_input(const uint8_t *data, size_t size, int number)
 {
     /* sized to the byte, so that an access behind the end is seen */
-    g_autofree uint8_t *copy = g_memdup2(data, size);
+    g_autofree uint8_t *copy = g_malloc(MAX(size, 1));
 
+    memcpy(copy, data, size);
     progress->number = number;
     progress->size = size;
     memcpy(progress->data, data, size);
