@@ -4,7 +4,8 @@
  * Runs a fuzz target over its seeds and over inputs made from them, always
  * the same ones, so that it is an ordinary test:
  *
- *     fuzz-TARGET [-n COUNT] [-o FOLDER] FILE|FOLDER...
+ *     fuzz-TARGET [-n COUNT] [-o FOLDER] [-t SECONDS] [-m MIB]
+ *                 FILE|FOLDER...
  *
  * COUNT (default 0) inputs are made from each seed: the same first ones
  * whatever COUNT is.  An input with which the target crashes, hangs or uses
@@ -26,8 +27,6 @@
 #include <sys/wait.h>
 
 #define MAX_SIZE (64 * 1024)
-#define MAX_SECONDS 10
-#define MAX_KIB (1536 * 1024)   /* sanitizers included */
 #define MAX_STEPS 6
 #define MAX_SHOWN 16384
 
@@ -47,6 +46,8 @@ typedef struct Seed {
 static GArray *seeds;
 static Progress *progress;
 static int made_per_seed;
+static int max_seconds = 10;    /* for one input */
+static int max_mib = 1536;      /* for all of a seed, sanitizers included */
 static const char *output = ".";
 static int printed;             /* file in memory: stderr of the child */
 
@@ -239,7 +240,7 @@ static int wait_child(pid_t pid, struct rusage *usage, bool *hangs)
     while (wait4(pid, &status, WNOHANG, usage) == 0) {
         int64_t start = __atomic_load_n(&progress->start, __ATOMIC_SEQ_CST);
 
-        if (get_clock() - start > MAX_SECONDS * NANOSECONDS_PER_SECOND) {
+        if (get_clock() - start > max_seconds * NANOSECONDS_PER_SECOND) {
             *hangs = true;
             kill(pid, SIGKILL);
             wait4(pid, &status, 0, usage);
@@ -277,7 +278,7 @@ static bool run_child(const Seed *seed)
     } else if (WEXITSTATUS(status)) {
         report(seed, "a sanitizer's report, see above; a leak is in this "
                "input or an earlier one");
-    } else if (usage.ru_maxrss > MAX_KIB) {
+    } else if (usage.ru_maxrss / 1024 > max_mib) {
         report(seed, "too much memory in this input or an earlier one");
     } else {
         return true;
@@ -326,21 +327,40 @@ static void clear_seed(gpointer p)
     g_free(seed->data);
 }
 
+static bool parse_options(int argc, char **argv)
+{
+    int opt;
+
+    while ((opt = getopt(argc, argv, "m:n:o:t:")) != -1) {
+        switch (opt) {
+        case 'm':
+            max_mib = atoi(optarg);
+            break;
+        case 'n':
+            made_per_seed = atoi(optarg);
+            break;
+        case 'o':
+            output = optarg;
+            break;
+        case 't':
+            max_seconds = atoi(optarg);
+            break;
+        default:
+            return false;
+        }
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    int i, opt, failed = 0;
+    int i, failed = 0;
     sigset_t set;
 
     seeds = g_array_new(false, false, sizeof(Seed));
     g_array_set_clear_func(seeds, clear_seed);
-    while ((opt = getopt(argc, argv, "n:o:")) != -1) {
-        if (opt == 'n') {
-            made_per_seed = atoi(optarg);
-        } else if (opt == 'o') {
-            output = optarg;
-        } else {
-            return 2;
-        }
+    if (!parse_options(argc, argv)) {
+        return 2;
     }
     for (i = optind; i < argc; i++) {
         add_seeds(argv[i]);
