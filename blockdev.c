@@ -89,6 +89,26 @@ void qmp_blockdev_add(BlockdevOptions *options, Error **errp)
     blockdev_open_for_monitor(qdict, errp);
 }
 
+BlockBackend *qmp_get_blk(const char *blk_name, const char *qdev_id,
+                          Error **errp)
+{
+    BlockBackend *blk;
+
+    if (!blk_name == !qdev_id) {
+        error_setg(errp, "Need exactly one of 'device' and 'id'");
+        return NULL;
+    }
+    if (qdev_id) {
+        return blk_by_qdev_id(qdev_id, errp);
+    }
+    blk = blk_by_name(blk_name);
+    if (!blk) {
+        error_set(errp, ERROR_CLASS_DEVICE_NOT_FOUND, "Device '%s' not found",
+                  blk_name);
+    }
+    return blk;
+}
+
 void qmp_blockdev_del(const char *node_name, Error **errp)
 {
     AioContext *ctx;

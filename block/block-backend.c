@@ -593,6 +593,23 @@ void blk_set_dev_id(BlockBackend *blk, const char *id)
     blk->dev_id = g_strdup(id);
 }
 
+BlockBackend *blk_by_qdev_id(const char *id, Error **errp)
+{
+    g_autofree char *tail = g_strconcat("/", id, NULL);
+    g_autofree char *part = g_strconcat(tail, "/virtio-backend", NULL);
+    BlockBackend *blk = NULL;
+
+    while ((blk = blk_all_next(blk))) {
+        if (blk->dev_id && (!strcmp(blk->dev_id, id) ||
+                            g_str_has_suffix(blk->dev_id, tail) ||
+                            g_str_has_suffix(blk->dev_id, part))) {
+            return blk;
+        }
+    }
+    error_set(errp, ERROR_CLASS_DEVICE_NOT_FOUND, "Device '%s' not found", id);
+    return NULL;
+}
+
 void blk_set_dev_ops(BlockBackend *blk, const BlockDevOps *ops, void *opaque)
 {
     blk->dev_ops = ops;

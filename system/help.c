@@ -66,11 +66,6 @@ void print_machines(void)
     }
 }
 
-void print_devices(void)
-{
-    printf("There are no devices.\n");
-}
-
 static void print_format(void *opaque, const char *name)
 {
     printf(" %s", name);

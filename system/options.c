@@ -19,6 +19,7 @@
 #include "sysemu/blockdev.h"
 #include "sysemu/qtest.h"
 #include "sysemu/runstate.h"
+#include "sysemu/devices.h"
 #include "sysemu/sysemu.h"
 
 Settings settings = { .defaults = true };
@@ -552,18 +553,17 @@ static bool opt_cdrom(const char *arg, Error **errp)
 
 static bool opt_device(const char *arg, Error **errp)
 {
-    g_autofree char *driver = g_strndup(arg, strcspn(arg, ","));
-    const char *name = driver;
+    QDict *props = keyval_parse(arg, "driver", NULL, errp);
+    bool ok = props && device_create(props, false, errp);
 
-    strstart(driver, "driver=", &name);
-    error_setg(errp, "'%s' is not a valid device model name", name);
-    return false;
+    qobject_unref(props);
+    return ok;
 }
 
 static bool opt_device_help(const char *arg, Error **errp)
 {
     if (is_help(arg)) {
-        print_devices();
+        devices_print_types();
         exit(EXIT_SUCCESS);
     }
     return opt_device(arg, errp);

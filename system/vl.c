@@ -24,6 +24,7 @@
 #include "sysemu/blockdev.h"
 #include "sysemu/qtest.h"
 #include "sysemu/runstate.h"
+#include "sysemu/devices.h"
 #include "sysemu/sysemu.h"
 
 /* An option whose phase is still to come. */
@@ -241,6 +242,9 @@ void qemu_init(int argc, char **argv)
     if (!options_make_compat_monitors(&err)) {
         die(err);
     }
+    if (!devices_create_for_drives(&err)) {
+        die(err);
+    }
     run_phase(PHASE_DEVICE);
 
     write_pid_file();
@@ -265,6 +269,7 @@ void qemu_cleanup(void)
 {
     vm_shutdown();
     block_job_cancel_sync_all();
+    devices_cleanup();
     blockdev_close_all_bdrv_states();
     bdrv_close_all();
     drive_free_all();

@@ -45,11 +45,13 @@ static void hmp_qemu_io(Monitor *mon, const QDict *qdict)
     AioContext *ctx;
 
     if (qdict_get_try_bool(qdict, "qdev", false)) {
-        error_setg(&err, "Device '%s' not found", name);
-        hmp_handle_error(mon, err);
-        return;
+        blk = blk_by_qdev_id(name, &err);
+        if (blk) {
+            blk_ref(blk);
+        }
+    } else {
+        blk = find_backend(name, &err);
     }
-    blk = find_backend(name, &err);
     if (blk) {
         ctx = blk_get_aio_context(blk);
         aio_context_acquire(ctx);

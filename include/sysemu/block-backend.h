@@ -83,6 +83,9 @@ void *blk_get_attached_dev(BlockBackend *blk);
 /* Its qdev ID or path, or ""; from a callback set by the device layer. */
 char *blk_get_attached_dev_id(BlockBackend *blk);
 void blk_set_dev_id(BlockBackend *blk, const char *id);
+/* The backend of the device with this ID, or whose path this is or ends in;
+ * NULL with @errp. */
+BlockBackend *blk_by_qdev_id(const char *id, Error **errp);
 void blk_set_dev_ops(BlockBackend *blk, const BlockDevOps *ops, void *opaque);
 bool blk_dev_has_removable_media(BlockBackend *blk);
 bool blk_dev_has_tray(BlockBackend *blk);

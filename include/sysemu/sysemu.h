@@ -29,7 +29,6 @@ bool configure_accelerator(const char *name, Error **errp);
 /* -help, -machine help, -device help, and the formats of -drive. */
 void print_help(void);
 void print_machines(void);
-void print_devices(void);
 void print_drive_formats(void);
 
 /* Is there a machine of this name? */
