@@ -85,6 +85,21 @@ static int file_set_length(int fd, int64_t length, Error **errp)
     return 0;
 }
 
+/*
+ * Users find out what a file system wants for direct I/O by reading the start
+ * of a file, and a hole tells nothing: a new file has its first block.  It is
+ * no error if it has not.
+ */
+static void file_write_first_block(int fd, int64_t length)
+{
+    static const uint8_t zeroes[4096] __attribute__((aligned(4096)));
+    size_t n = length >= sizeof(zeroes) ? sizeof(zeroes)
+                                        : MIN(length, BDRV_SECTOR_SIZE);
+
+    while (n && pwrite(fd, zeroes, n, 0) < 0 && errno == EINTR) {
+    }
+}
+
 /* Give a file that is @from bytes long @to bytes, with space reserved. */
 static int file_preallocate(int fd, int64_t from, int64_t to,
                             PreallocMode prealloc, Error **errp)
@@ -101,6 +116,9 @@ static int file_preallocate(int fd, int64_t from, int64_t to,
         } while (ret == -EINTR);
         if (ret < 0) {
             error_setg_errno(errp, -ret, "Could not preallocate data");
+        } else if (from == 0) {
+            /* Space without data looks like a hole. */
+            file_write_first_block(fd, to);
         }
         return ret;
     case PREALLOC_MODE_FULL:
@@ -129,7 +147,11 @@ static int file_resize(int fd, int64_t length, PreallocMode prealloc,
         return ret;
     }
     if (prealloc == PREALLOC_MODE_OFF) {
-        return file_set_length(fd, length, errp);
+        ret = file_set_length(fd, length, errp);
+        if (ret == 0 && st.st_size == 0) {
+            file_write_first_block(fd, length);
+        }
+        return ret;
     }
     if (length < st.st_size) {
         error_setg(errp, "Preallocation can't be used for shrinking files");
