@@ -55,7 +55,7 @@ static void *iothread_run(void *opaque)
 
     while (!iothread->stopping) {
         if (!worker) {
-            worker = atomic_read(&iothread->worker);
+            worker = atomic_load_acquire(&iothread->worker);
             if (worker) {
                 g_main_context_push_thread_default(worker);
             }
@@ -86,7 +86,7 @@ GMainContext *iothread_get_g_main_context(IOThread *iothread)
 
         g_source_attach(source, worker);
         g_source_unref(source);
-        atomic_set(&iothread->worker, worker);
+        atomic_store_release(&iothread->worker, worker);
         aio_bh_schedule_oneshot(iothread->parent_obj.ctx, wake_up, NULL);
     }
     return iothread->worker;
