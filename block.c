@@ -263,7 +263,6 @@ BlockDriverState *bdrv_new(void)
     QLIST_INIT(&bs->aio_notifiers);
     QLIST_INIT(&bs->dirty_bitmaps);
     QLIST_INIT(&bs->tracked_requests);
-    qemu_co_mutex_init(&bs->reqs_lock);
     qemu_co_queue_init(&bs->flush_queue);
     qemu_mutex_init(&bs->dirty_bitmap_mutex);
     QTAILQ_INSERT_TAIL(&all_nodes, bs, bs_list);

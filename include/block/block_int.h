@@ -416,7 +416,6 @@ struct BlockDriverState {
     unsigned in_flight;             /* atomic */
     unsigned serialising_in_flight; /* atomic */
     int64_t total_sectors;          /* cached length */
-    CoMutex reqs_lock;              /* protects the next three */
     QLIST_HEAD(, BdrvTrackedRequest) tracked_requests;
     CoQueue flush_queue;
     bool active_flush_req;
