@@ -94,6 +94,18 @@ static void coroutine_fn run_part(Part *part, bool last)
     qemu_coroutine_enter(qemu_coroutine_create(part_entry, copy));
 }
 
+/* Work on the extent of @part, which is the next one of the request. */
+static void coroutine_fn next_part(Part *part, int64_t *offset, int64_t *bytes,
+                                   size_t *qiov_offset)
+{
+    part->offset = *offset;
+    part->qiov_offset = *qiov_offset;
+    *offset += part->run.bytes;
+    *qiov_offset += part->run.bytes;
+    *bytes -= part->run.bytes;
+    run_part(part, *bytes == 0);
+}
+
 /* ---- Reads ---- */
 
 static int coroutine_fn read_backing(BlockDriverState *bs, uint64_t offset,
@@ -154,12 +166,7 @@ int coroutine_fn qcow2_co_preadv_part(BlockDriverState *bs, int64_t offset,
         if (ret < 0) {
             break;
         }
-        part.offset = offset;
-        part.qiov_offset = qiov_offset;
-        offset += part.run.bytes;
-        qiov_offset += part.run.bytes;
-        bytes -= part.run.bytes;
-        run_part(&part, bytes == 0);
+        next_part(&part, &offset, &bytes, &qiov_offset);
     }
     wait_for_parts(&req, 0);
     return ret < 0 ? ret : req.ret;
@@ -334,12 +341,7 @@ int coroutine_fn qcow2_co_pwritev_part(BlockDriverState *bs, int64_t offset,
         if (ret < 0) {
             break;
         }
-        part.offset = offset;
-        part.qiov_offset = qiov_offset;
-        offset += part.run.bytes;
-        qiov_offset += part.run.bytes;
-        bytes -= part.run.bytes;
-        run_part(&part, bytes == 0);
+        next_part(&part, &offset, &bytes, &qiov_offset);
     }
     wait_for_parts(&req, 0);
     return ret < 0 ? ret : req.ret;
@@ -375,13 +377,8 @@ int coroutine_fn qcow2_co_pwritev_compressed_part(BlockDriverState *bs,
         return -EINVAL;
     }
     while (bytes > 0 && req.ret == 0) {
-        part.offset = offset;
         part.run.bytes = MIN(bytes, (int64_t)s->cluster_size);
-        part.qiov_offset = qiov_offset;
-        offset += part.run.bytes;
-        qiov_offset += part.run.bytes;
-        bytes -= part.run.bytes;
-        run_part(&part, bytes == 0);
+        next_part(&part, &offset, &bytes, &qiov_offset);
     }
     wait_for_parts(&req, 0);
     return req.ret;

@@ -6,7 +6,7 @@
 #include "qemu/osdep.h"
 #include "qapi/util.h"
 #include "qapi/error.h"
-#include "qapi/qmp/qerror.h"
+#include "qemu/option.h"
 
 const char *qapi_enum_lookup(const QEnumLookup *lookup, int val)
 {
@@ -34,18 +34,7 @@ int qapi_enum_parse(const QEnumLookup *lookup, const char *buf, int def,
 bool qapi_bool_parse(const char *name, const char *value, bool *obj,
                      Error **errp)
 {
-    static const char *const on[] = { "on", "yes", "true", "y" };
-    static const char *const off[] = { "off", "no", "false", "n" };
-    int i;
-
-    for (i = 0; i < ARRAY_SIZE(on); i++) {
-        if (!strcmp(value, on[i]) || !strcmp(value, off[i])) {
-            *obj = !strcmp(value, on[i]);
-            return true;
-        }
-    }
-    error_setg(errp, QERR_INVALID_PARAMETER_VALUE, name, "'on' or 'off'");
-    return false;
+    return parse_option_bool(name, value, obj, errp);
 }
 
 int parse_qapi_name(const char *str, bool complete)
