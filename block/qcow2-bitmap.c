@@ -643,6 +643,10 @@ int coroutine_fn qcow2_bitmaps_store(BlockDriverState *bs, Error **errp)
     }
     g_ptr_array_unref(old);
     ret = qcow2_write_back(bs);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Failed to write the tables of the "
+                         "image");
+    }
 out:
     g_ptr_array_unref(kept);
     g_ptr_array_unref(stored);

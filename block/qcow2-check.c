@@ -111,7 +111,8 @@ static void add_region(GHashTable *regions, uint64_t region)
     g_hash_table_add(regions, (gpointer)(uintptr_t)region);
 }
 
-/* Regions in which something is counted, those of the new tables included. */
+/* Regions in which something is counted, those of the new tables included.
+ * The table may turn out to be larger than tables can be. */
 static uint64_t plan_rebuild(Qcow2Check *c, Rebuild *r)
 {
     Qcow2State *s = c->bs->opaque;
@@ -135,6 +136,9 @@ static uint64_t plan_rebuild(Qcow2Check *c, Rebuild *r)
         max_region = MAX(max_region,
                          (r->first + before) >> s->refblock_bits);
         r->table_clusters = DIV_ROUND_UP(max_region + 1, per_cluster);
+        if (r->table_clusters > QCOW2_MAX_REFTABLE >> s->cluster_bits) {
+            break;      /* the caller gives up */
+        }
         clusters = before + r->table_clusters;
         for (k = 0; k < clusters; k++) {
             uint64_t region = (r->first + k) >> s->refblock_bits;

@@ -249,6 +249,14 @@ static int coroutine_fn add_in_region(BlockDriverState *bs, uint64_t region,
             qcow2_cache_put(block);
             return -EINVAL;
         }
+        if (delta < 0 && value == 1 &&
+            (base + i) << s->cluster_bits == block->offset) {
+            qcow2_corrupt(bs, true, block->offset, s->cluster_size,
+                          "Preventing the freeing of the refcount block at "
+                          "offset %#" PRIx64, block->offset);
+            qcow2_cache_put(block);
+            return -EIO;
+        }
     }
     for (i = from; i < to; i++) {
         value = qcow2_refcount_get_raw(block->data, order, i) + delta;
@@ -260,7 +268,7 @@ static int coroutine_fn add_in_region(BlockDriverState *bs, uint64_t region,
             qcow2_refcount_get_raw(block->data, order, i) == 0) {
             run++;
         } else if (run) {
-            /* Not the block itself: that is never freed while in use. */
+            /* Not the block itself: see above. */
             clusters_freed(bs, base + i - run, run, type);
             run = 0;
         }
