@@ -103,6 +103,7 @@ typedef struct Rebuild {
     uint64_t table_clusters;
     uint64_t *table;
     uint64_t regions;
+    GHashTable *used;           /* those in which something is counted */
     uint64_t next;              /* free cluster for a block */
 } Rebuild;
 
@@ -116,7 +117,6 @@ static void add_region(GHashTable *regions, uint64_t region)
 static uint64_t plan_rebuild(Qcow2Check *c, Rebuild *r)
 {
     Qcow2State *s = c->bs->opaque;
-    g_autoptr(GHashTable) regions = g_hash_table_new(NULL, NULL);
     g_autoptr(GArray) pages = qcow2_check_pages(c);
     uint64_t per_cluster = s->cluster_size / sizeof(uint64_t);
     uint64_t max_region = 0, clusters, before, i, k;
@@ -126,13 +126,13 @@ static uint64_t plan_rebuild(Qcow2Check *c, Rebuild *r)
 
         for (k = first; k < first + QCOW2_CHECK_PAGE; k++) {
             if (qcow2_check_count(c, k)) {
-                add_region(regions, k >> s->refblock_bits);
+                add_region(r->used, k >> s->refblock_bits);
                 max_region = MAX(max_region, k >> s->refblock_bits);
             }
         }
     }
     do {
-        before = g_hash_table_size(regions);
+        before = g_hash_table_size(r->used);
         max_region = MAX(max_region,
                          (r->first + before) >> s->refblock_bits);
         r->table_clusters = DIV_ROUND_UP(max_region + 1, per_cluster);
@@ -143,10 +143,10 @@ static uint64_t plan_rebuild(Qcow2Check *c, Rebuild *r)
         for (k = 0; k < clusters; k++) {
             uint64_t region = (r->first + k) >> s->refblock_bits;
 
-            add_region(regions, region);
+            add_region(r->used, region);
             max_region = MAX(max_region, region);
         }
-    } while (g_hash_table_size(regions) != before ||
+    } while (g_hash_table_size(r->used) != before ||
              r->table_clusters != DIV_ROUND_UP(max_region + 1, per_cluster));
     r->regions = max_region + 1;
     return before;
@@ -216,7 +216,8 @@ static int coroutine_fn rebuild_refs(Qcow2Check *c)
 {
     BlockDriverState *bs = c->bs;
     Qcow2State *s = bs->opaque;
-    Rebuild r = { .first = c->file_clusters };
+    g_autoptr(GHashTable) used = g_hash_table_new(NULL, NULL);
+    Rebuild r = { .first = c->file_clusters, .used = used };
     uint64_t blocks, i, k;
     void *buf;
     int ret = 0;
@@ -233,7 +234,9 @@ static int coroutine_fn rebuild_refs(Qcow2Check *c)
     r.table = g_new0(uint64_t, r.regions);
     buf = qemu_blockalign(bs->file->bs, s->cluster_size);
     for (i = 0; i < r.regions && ret >= 0; i++) {
-        ret = write_block(c, &r, i, buf);
+        if (g_hash_table_contains(used, (gpointer)(uintptr_t)i)) {
+            ret = write_block(c, &r, i, buf);
+        }
     }
     qemu_vfree(buf);
     if (ret >= 0) {
