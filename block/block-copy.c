@@ -80,6 +80,7 @@ struct BlockCopyState {
 typedef struct BlockCopyPiece {
     BlockCopyClaim claim;
     BlockCopyState *s;
+    BdrvChild *source;
     BlockCopyMethod method;
 } BlockCopyPiece;
 
@@ -111,7 +112,7 @@ static bool offload_is_possible(const BlockCopyConfig *cfg)
     return !(source->open_flags & BDRV_O_NOCACHE) &&
            !(target->open_flags & BDRV_O_NOCACHE) &&
            source->bl.shares_extents && target->bl.shares_extents &&
-           !(cfg->write_flags & BDRV_REQ_WRITE_COMPRESSED);
+           !(cfg->write_flags & BDRV_REQ_WRITE_COMPRESSED) && !cfg->copy_up;
 }
 
 BlockCopyState *block_copy_state_new(const BlockCopyConfig *cfg)
@@ -159,10 +160,18 @@ static bool budget_has_room(BlockCopyState *s, int64_t bytes)
     return s->mem_used == 0 || budget.used + bytes <= BLOCK_COPY_BUDGET;
 }
 
+/* Buffers that are not much smaller than those of the pool come from it. */
+static int64_t buffer_size(int64_t bytes)
+{
+    return bytes > BLOCK_COPY_POOLED / 4
+           ? MAX(bytes, BLOCK_COPY_POOLED) : bytes;
+}
+
 static void *coroutine_fn buffer_get(BlockCopyState *s, int64_t bytes)
 {
     void *buf = NULL;
 
+    bytes = buffer_size(bytes);
     qemu_mutex_lock(&budget.lock);
     while (!budget_has_room(s, bytes)) {
         BudgetWaiter w = { .co = qemu_coroutine_self() };
@@ -189,6 +198,7 @@ static void coroutine_fn buffer_put(BlockCopyState *s, void *buf,
     QSIMPLEQ_HEAD(, BudgetWaiter) woken = QSIMPLEQ_HEAD_INITIALIZER(woken);
     BudgetWaiter *w;
 
+    bytes = buffer_size(bytes);
     qemu_mutex_lock(&budget.lock);
     budget.used -= bytes;
     s->mem_used -= bytes;
@@ -286,7 +296,13 @@ static int coroutine_fn copy_through_buffer(BlockCopyPiece *p, bool *is_read)
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
     int ret;
 
-    ret = bdrv_co_preadv(s->cfg.source, p->claim.offset, bytes, &qiov, 0);
+    if (s->cfg.copy_up) {
+        ret = bdrv_co_copy_up(s->cfg.target, p->source, p->claim.offset, bytes,
+                              buf, is_read);
+        buffer_put(s, buf, bytes);
+        return ret;
+    }
+    ret = bdrv_co_preadv(p->source, p->claim.offset, bytes, &qiov, 0);
     *is_read = ret < 0;
     if (ret >= 0) {
         ret = bdrv_co_pwritev(s->cfg.target, p->claim.offset, bytes, &qiov,
@@ -331,7 +347,7 @@ static int coroutine_fn copy_data(BlockCopyPiece *p, bool *is_read)
     int ret = -ENOTSUP;
 
     if (offload) {
-        ret = bdrv_co_copy_range(s->cfg.source, p->claim.offset,
+        ret = bdrv_co_copy_range(p->source, p->claim.offset,
                                  s->cfg.target, p->claim.offset,
                                  p->claim.bytes, 0, s->cfg.write_flags);
         if (ret < 0) {
@@ -361,6 +377,10 @@ static int coroutine_fn copy_piece(BlockCopyPiece *p, bool *is_read)
     case BLOCK_COPY_DATA:
         return copy_data(p, is_read);
     case BLOCK_COPY_ZERO:
+        if (s->cfg.copy_up) {
+            return bdrv_co_copy_up(s->cfg.target, p->source, p->claim.offset,
+                                   p->claim.bytes, NULL, is_read);
+        }
         return bdrv_co_pwrite_zeroes(s->cfg.target, p->claim.offset,
                                      p->claim.bytes,
                                      (s->cfg.write_flags &
@@ -368,13 +388,18 @@ static int coroutine_fn copy_piece(BlockCopyPiece *p, bool *is_read)
     case BLOCK_COPY_DISCARD:
         return bdrv_co_pdiscard(s->cfg.target, p->claim.offset,
                                 p->claim.bytes);
+    case BLOCK_COPY_ON_READ:
+        *is_read = true;
+        return bdrv_co_preadv(s->cfg.target, p->claim.offset, p->claim.bytes,
+                              NULL, BDRV_REQ_COPY_ON_READ | BDRV_REQ_PREFETCH);
     }
     g_assert_not_reached();
 }
 
 static int64_t piece_cost(BlockCopyPiece *p)
 {
-    return p->method == BLOCK_COPY_DATA ? p->claim.bytes : 0;
+    return p->method == BLOCK_COPY_DATA || p->method == BLOCK_COPY_ON_READ
+           ? p->claim.bytes : 0;
 }
 
 static void coroutine_fn block_copy_entry(void *opaque)
@@ -438,6 +463,7 @@ int64_t coroutine_fn block_copy_start(BlockCopyState *s, int64_t offset,
 
     assert(bytes > 0 && !find_overlap(s, offset, bytes));
     p->s = s;
+    p->source = s->cfg.source;
     claim_insert(s, &p->claim, offset, bytes, true);
     s->pieces++;
     piece_classify(p);
@@ -450,6 +476,26 @@ int64_t coroutine_fn block_copy_start(BlockCopyState *s, int64_t offset,
     }
     qemu_coroutine_enter(qemu_coroutine_create(block_copy_entry, p));
     return started;
+}
+
+int64_t coroutine_fn block_copy_start_known(BlockCopyState *s,
+                                            BdrvChild *source,
+                                            BlockCopyMethod method,
+                                            int64_t offset, int64_t bytes)
+{
+    BlockCopyPiece *p = g_new0(BlockCopyPiece, 1);
+    int64_t cost;
+
+    assert(bytes > 0 && !find_overlap(s, offset, bytes));
+    p->s = s;
+    p->source = source;
+    p->method = method;
+    claim_insert(s, &p->claim, offset, bytes, true);
+    s->pieces++;
+    cost = piece_cost(p);
+    s->bytes_in_flight += cost;
+    qemu_coroutine_enter(qemu_coroutine_create(block_copy_entry, p));
+    return cost;
 }
 
 int64_t block_copy_known_data(BlockCopyState *s, int64_t offset)

@@ -17,7 +17,8 @@
     D(bdrv_qcow2)        \
     D(bdrv_raw)          \
     /* filters */        \
-    D(bdrv_blkdebug)
+    D(bdrv_blkdebug)     \
+    D(bdrv_copy_on_read)
 
 #define DECLARE_DRIVER(name) extern BlockDriver name;
 BLOCK_DRIVERS(DECLARE_DRIVER)

@@ -336,10 +336,8 @@ static int coroutine_fn read_clamped(BlockDriverState *bs, int64_t offset,
     return 0;
 }
 
-/* Write @bytes of @buf, which the node shows there already, into the node
- * itself. */
-static int coroutine_fn store_copy(BlockDriverState *bs, int64_t offset,
-                                   int64_t bytes, void *buf)
+int coroutine_fn bdrv_store_copy(BlockDriverState *bs, int64_t offset,
+                                 int64_t bytes, void *buf)
 {
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
     int ret;
@@ -393,7 +391,7 @@ static int64_t coroutine_fn copy_piece(BlockDriverState *bs, int64_t offset,
     if (ret < 0) {
         return ret;
     }
-    ret = store_copy(bs, start, end - start, *buf);
+    ret = bdrv_store_copy(bs, start, end - start, *buf);
     end = MIN(end, offset + bytes);
     if (prefetch) {
         return ret < 0 ? ret : end;

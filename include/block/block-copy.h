@@ -25,6 +25,7 @@ typedef enum BlockCopyMethod {
     BLOCK_COPY_DATA,        /* read and write */
     BLOCK_COPY_ZERO,        /* the source reads as zeroes */
     BLOCK_COPY_DISCARD,     /* the source has no defined content */
+    BLOCK_COPY_ON_READ,     /* the target takes it from its own chain */
 } BlockCopyMethod;
 
 /*
@@ -43,6 +44,9 @@ typedef struct BlockCopyConfig {
     int64_t max_bytes;      /* most bytes of data in flight */
     int max_pieces;         /* most pieces in flight */
     bool unmap;             /* zeroes may be unmapped in the target */
+    /* Sources are in the target's backing chain; what the target has itself
+     * stays, and its users may write meanwhile. */
+    bool copy_up;
     BdrvRequestFlags write_flags;
     BlockCopyDone *done;
     void *opaque;
@@ -65,6 +69,13 @@ void block_copy_set_max_bytes(BlockCopyState *s, int64_t bytes);
  */
 int64_t coroutine_fn block_copy_start(BlockCopyState *s, int64_t offset,
                                       int64_t bytes, int64_t *cost);
+
+/* The same for a piece whose kind and source are known: all of it is started,
+ * so it should be no longer than a buffer may be.  Returns its cost. */
+int64_t coroutine_fn block_copy_start_known(BlockCopyState *s,
+                                            BdrvChild *source,
+                                            BlockCopyMethod method,
+                                            int64_t offset, int64_t bytes);
 
 /* How many bytes from @offset on are known to be data, so that
  * block_copy_start() need not ask; 0 if nothing is known. */

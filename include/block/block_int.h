@@ -576,6 +576,16 @@ void coroutine_fn bdrv_make_request_serialising(BdrvTrackedRequest *req,
 /* The tracked request of the running coroutine on @bs, or NULL. */
 BdrvTrackedRequest *coroutine_fn
 bdrv_co_get_self_request(BlockDriverState *bs);
+/*
+ * Let overlay @child->bs have what @from, a node of its backing chain that
+ * determines what it shows in the range, has there; what it has itself stays.
+ * @buf of @bytes is used on the way; NULL: @from reads as zeroes.  The range
+ * consists of whole clusters of the overlay, or ends at its end.  *is_read:
+ * it was @from that failed.
+ */
+int coroutine_fn bdrv_co_copy_up(BdrvChild *child, BdrvChild *from,
+                                 int64_t offset, int64_t bytes, void *buf,
+                                 bool *is_read);
 int bdrv_check_request(int64_t offset, int64_t bytes, Error **errp);
 int bdrv_check_qiov_request(int64_t offset, int64_t bytes, QEMUIOVector *qiov,
                             size_t qiov_offset, Error **errp);
@@ -653,6 +663,25 @@ void mirror_start(const char *job_id, BlockDriverState *bs,
                   BlockdevOnError on_source_error,
                   BlockdevOnError on_target_error, bool unmap,
                   const char *filter_node_name, Error **errp);
+/* A stream job as a command asks for it. */
+typedef struct StreamJobConfig {
+    const char *job_id;         /* NULL: the device's name */
+    BlockDriverState *bs;       /* the overlay that gets the data */
+    BlockDriverState *base;     /* first node that stays; NULL: none. Or: */
+    BlockDriverState *bottom;   /* last node that is copied */
+    const char *backing_file_str; /* for the header; NULL: base's name */
+    int creation_flags;         /* BLOCK_JOB_* */
+    int64_t speed;              /* bytes/s, 0 = unlimited */
+    BlockdevOnError on_error;
+    const char *filter_node_name;
+} StreamJobConfig;
+
+/* Create and start; false with errp, nothing changed. */
+bool stream_start_job(const StreamJobConfig *cfg, Error **errp);
+void stream_start(const char *job_id, BlockDriverState *bs,
+                  BlockDriverState *base, const char *backing_file_str,
+                  int64_t speed, BlockdevOnError on_error, Error **errp);
+
 static inline bool bdrv_is_quiesced(BlockDriverState *bs)
 {
     return bs->quiesce_counter > 0 || bs->quiesce_all_counter > 0;

@@ -30,6 +30,10 @@ int coroutine_fn bdrv_driver_pwritev(BlockDriverState *bs, int64_t offset,
                                      int64_t bytes, QEMUIOVector *qiov,
                                      size_t qiov_offset,
                                      BdrvRequestFlags flags);
+/* Write @bytes of @buf, which the node shows there already, into the node
+ * itself; the range is aligned, and its user has made it serialising. */
+int coroutine_fn bdrv_store_copy(BlockDriverState *bs, int64_t offset,
+                                 int64_t bytes, void *buf);
 /* May @child be written; is the range legal? 0 or -errno. */
 int bdrv_check_write(BdrvChild *child, int64_t offset, int64_t bytes);
 /*

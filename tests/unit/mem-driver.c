@@ -47,6 +47,7 @@ static void mem_close(BlockDriverState *bs)
 
     g_free(s->data);
     g_free(s->allocated);
+    g_free(s->header);
     g_string_free(s->log, true);
 }
 
@@ -86,6 +87,18 @@ static void mem_refresh_limits(BlockDriverState *bs, Error **errp)
     if (l->max_iov) {
         bs->bl.max_iov = l->max_iov;
     }
+}
+
+static int mem_change_backing_file(BlockDriverState *bs,
+                                   const char *backing_file,
+                                   const char *backing_fmt)
+{
+    MemState *s = bs->opaque;
+
+    g_free(s->header);
+    s->header = g_strdup_printf("%s (%s)", backing_file ? backing_file : "-",
+                                backing_fmt ? backing_fmt : "-");
+    return 0;
 }
 
 /* ---- Requests ---- */
@@ -369,6 +382,7 @@ BlockDriver mem_format = {
     .bdrv_child_perm        = bdrv_default_perms,
     .bdrv_getlength         = mem_getlength,
     .bdrv_get_info          = mem_get_info,
+    .bdrv_change_backing_file = mem_change_backing_file,
     .bdrv_refresh_limits    = mem_refresh_limits,
     .bdrv_co_preadv_part    = mem_co_preadv_part,
     .bdrv_co_pwritev_part   = mem_co_pwritev_part,

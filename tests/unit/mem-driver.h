@@ -32,6 +32,8 @@ typedef struct MemState {
     int held;                   /* waiting now */
     int drained;                /* drain_begin calls minus drain_end calls */
     bool slow_drain;            /* both hooks wait for a bottom half */
+    char *header;               /* "FILE (FORMAT)" of the backing file; NULL:
+                                 * never changed */
 
     /* private */
     uint8_t *data;
