@@ -22,6 +22,7 @@
 #include "qemu/osdep.h"
 #include "block/blockjob_int.h"
 #include "block/block_int.h"
+#include "block/aio-wait.h"
 #include "blockjob-internal.h"
 #include "sysemu/block-backend.h"
 #include "qapi/error.h"
@@ -249,6 +250,8 @@ static void coroutine_fn block_job_do_yield(BlockJob *job, int64_t ns)
     }
     job->busy = false;
     qemu_mutex_unlock(&block_job_mutex);
+    /* A drain in the main thread may wait for it. */
+    aio_wait_kick();
     qemu_coroutine_yield();
 
     /* Whoever entered us has set it. */
