@@ -22,7 +22,7 @@
 #include "qemu/timer.h"
 
 /* Bytes of buffers in the whole process. */
-#define BLOCK_COPY_BUDGET   (128 * MiB)
+#define BLOCK_COPY_BUDGET   (112 * MiB)
 /* Buffers of this size are kept for reuse: so many while there is work, and
  * while there is none. */
 #define BLOCK_COPY_POOLED   (1 * MiB)

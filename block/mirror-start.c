@@ -18,7 +18,7 @@
 /* Writers to one file take turns in the page cache: more only wait. */
 #define MIRROR_CACHED_BUF_SIZE  (8 * MiB)
 /* A disk that nobody else uses is not loaded before this is in flight. */
-#define MIRROR_IDLE_BUF_SIZE    (128 * MiB)
+#define MIRROR_IDLE_BUF_SIZE    (112 * MiB)
 #define MIRROR_MAX_CHUNK        (1 * MiB)
 #define MIRROR_MAX_PIECES       128
 
