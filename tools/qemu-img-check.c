@@ -338,10 +338,8 @@ static int print_map(BlockBackend *blk, bool json, int64_t start, int64_t end)
             break;
         }
     }
-    if (ret == 0 && current.length) {
+    if (ret == 0 && (current.length || json)) {
         ret = print_entry(&current, json, true);
-    } else if (ret == 0 && json) {
-        printf("]\n");
     }
     g_free(current.filename);
     return ret < 0;

@@ -347,17 +347,25 @@ static int rebase_data(Rebase *r)
     return ret < 0 ? ret : 0;
 }
 
-static BlockBackend *open_backing(const char *name, const char *fmt,
-                                  const ImgOpen *like)
+static BlockBackend *open_new_backing(const Rebase *r, const char *name)
 {
-    ImgOpen how = { .fmt = fmt, .force_share = like->force_share };
+    QDict *options = qdict_new();
+    BlockBackend *blk;
+    Error *err = NULL;
 
-    return img_open(&how, name);
+    if (r->backing_fmt) {
+        qdict_put_str(options, "driver", r->backing_fmt);
+    }
+    blk = blk_new_open(name, NULL, options, 0, &err);
+    if (!blk) {
+        error_reportf_err(err, "Could not open new backing file '%s': ",
+                          r->backing);
+    }
+    return blk;
 }
 
 /* The old and the new backing file, as far as there are any. */
-static bool open_backings(Rebase *r, const char *filename,
-                          const ImgOpen *like)
+static bool open_backings(Rebase *r, const char *filename)
 {
     BlockDriverState *bs = blk_bs(r->blk), *cow = bdrv_cow_bs(bs);
     g_autofree char *name = NULL;
@@ -381,7 +389,7 @@ static bool open_backings(Rebase *r, const char *filename,
         error_reportf_err(err, "Could not resolve backing filename: ");
         return false;
     }
-    r->new = open_backing(name, r->backing_fmt, like);
+    r->new = open_new_backing(r, name);
     return r->new != NULL;
 }
 
@@ -447,7 +455,7 @@ int img_rebase(int argc, char **argv)
     if (!r.blk) {
         return 1;
     }
-    if (unsafe || (open_backings(&r, filename, &how) &&
+    if (unsafe || (open_backings(&r, filename) &&
                    rebase_data(&r) == 0 && blk_flush(r.blk) == 0)) {
         ret = change_backing(&r, unsafe) < 0;
     }

@@ -421,12 +421,11 @@ int img_snapshot(int argc, char **argv)
         action = c;
         snapshot = optarg;
     }
-    action = action ? action : 'l';
     how = (ImgOpen) {
         .image_opts = o.image_opts,
         .force_share = o.force_share,
         .quiet = o.quiet,
-        .flags = BDRV_O_UNMAP | (action == 'l' ? 0 : BDRV_O_RDWR),
+        .flags = BDRV_O_UNMAP | (action && action != 'l' ? BDRV_O_RDWR : 0),
     };
     blk = img_open(&how, img_one_name(argc, argv));
     if (!blk) {
@@ -442,8 +441,11 @@ int img_snapshot(int argc, char **argv)
     case 'd':
         ret = delete_snapshot(blk_bs(blk), snapshot);
         break;
-    default:
+    case 'l':
         ret = list_snapshots(blk_bs(blk));
+        break;
+    default:
+        ret = 0;
         break;
     }
     blk_unref(blk);
