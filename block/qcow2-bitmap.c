@@ -600,6 +600,39 @@ static int coroutine_fn build_list(BlockDriverState *bs, GPtrArray *list,
     return 0;
 }
 
+static gboolean same_name(gconstpointer a, gconstpointer b)
+{
+    return !strcmp(((const Qcow2Bitmap *)a)->name,
+                   ((const Qcow2Bitmap *)b)->name);
+}
+
+/* All entries in their former order, then the new ones. */
+static GPtrArray *merge_lists(GPtrArray *old, GPtrArray *kept,
+                              GPtrArray *stored)
+{
+    GPtrArray *all = g_ptr_array_new();
+    guint i, at;
+
+    for (i = 0; i < old->len; i++) {
+        gpointer e = g_ptr_array_index(old, i);
+
+        if (g_ptr_array_find(kept, e, NULL)) {
+            g_ptr_array_add(all, e);
+        } else if (g_ptr_array_find_with_equal_func(stored, e, same_name,
+                                                    &at)) {
+            g_ptr_array_add(all, g_ptr_array_index(stored, at));
+        }
+    }
+    for (i = 0; i < stored->len; i++) {
+        gpointer e = g_ptr_array_index(stored, i);
+
+        if (!g_ptr_array_find(all, e, NULL)) {
+            g_ptr_array_add(all, e);
+        }
+    }
+    return all;
+}
+
 int coroutine_fn qcow2_bitmaps_store(BlockDriverState *bs, Error **errp)
 {
     Qcow2State *s = bs->opaque;
@@ -611,10 +644,8 @@ int coroutine_fn qcow2_bitmaps_store(BlockDriverState *bs, Error **errp)
     stored = g_ptr_array_new();
     ret = build_list(bs, kept, stored, errp);
     if (ret == 0 && stored->len) {
-        GPtrArray *all = g_ptr_array_new();
+        GPtrArray *all = merge_lists(old, kept, stored);
 
-        g_ptr_array_extend(all, kept, NULL, NULL);
-        g_ptr_array_extend(all, stored, NULL, NULL);
         s->bitmap_list = all;
         ret = store_directory(bs);
         if (ret < 0) {

@@ -57,6 +57,8 @@ typedef struct Convert {
     bool out_of_order;
     bool offload;
     bool salvage;
+    bool bitmaps;
+    bool skip_broken;
 
     /* What is copied */
     Source *src;
@@ -422,7 +424,8 @@ static bool open_sources(Convert *c, char **names)
         c->total += length;
         s->end = c->total;
     }
-    return true;
+    return !c->bitmaps ||
+           img_can_copy_bitmaps(blk_bs(c->src[0].blk), c->skip_broken);
 }
 
 /* ---- The target ---- */
@@ -545,6 +548,12 @@ static bool open_target(Convert *c, const char *name)
         error_report("Compression not supported for this file format");
         return false;
     }
+    if (c->bitmaps &&
+        !bdrv_supports_persistent_dirty_bitmap(blk_bs(c->target))) {
+        error_report("Format driver '%s' does not support bitmaps",
+                     blk_bs(c->target)->drv->format_name);
+        return false;
+    }
     length = blk_getlength(c->target);
     if (length < 0) {
         error_report("Could not get size of %s: %s", name, strerror(-length));
@@ -616,10 +625,8 @@ static void parse_one(Convert *c, int opt)
     case IMG_OPT_TARGET_IMAGE_OPTS: c->target_image_opts = true; break;
     case IMG_OPT_TARGET_IS_ZERO: c->target_is_zero = true; break;
     case IMG_OPT_SALVAGE: c->salvage = true; break;
-    case IMG_OPT_BITMAPS:
-    case IMG_OPT_SKIP_BROKEN:
-        error_report("Bitmaps cannot be copied yet");
-        exit(1);
+    case IMG_OPT_BITMAPS: c->bitmaps = true; break;
+    case IMG_OPT_SKIP_BROKEN: c->skip_broken = true; break;
     }
 }
 
@@ -643,6 +650,12 @@ static const char *conflict_of(const Convert *c)
     if (c->offload && c->salvage) {
         return "Cannot use copy offloading in salvaging mode";
     }
+    if (c->skip_broken && !c->bitmaps) {
+        return "Use of --skip-broken-bitmaps requires --bitmaps";
+    }
+    if (c->bitmaps && c->nsrc > 1) {
+        return "Copying bitmaps only possible with single source";
+    }
     if (c->backing && c->nsrc > 1) {
         return "Having a backing file for the target makes no sense when "
                "concatenating multiple input images";
@@ -665,7 +678,10 @@ static int convert(Convert *c, char **names)
     }
     if (open_sources(c, names) && create_target(c, target)) {
         backing = c->no_create ? NULL : (char *)c->backing;
-        ret = open_target(c, target) && convert_data(c) == 0 ? 0 : 1;
+        ret = open_target(c, target) && convert_data(c) == 0 &&
+              (!c->bitmaps || img_copy_bitmaps(blk_bs(c->src[0].blk),
+                                               blk_bs(c->target),
+                                               c->skip_broken)) ? 0 : 1;
         if (ret == 0) {
             img_progress(&c->o, c->total, c->total);
         }

@@ -86,6 +86,15 @@ void img_print_json(QObject *obj);
 void img_progress(const ImgOptions *o, uint64_t done, uint64_t total);
 void img_progress_end(const ImgOptions *o);
 
+/*
+ * convert --bitmaps: can those of @from be copied (a message if not), and copy
+ * them; broken ones are left out, or else an error.
+ */
+bool img_can_copy_bitmaps(BlockDriverState *from, bool skip_broken);
+bool img_copy_bitmaps(BlockDriverState *from, BlockDriverState *to,
+                      bool skip_broken);
+
+int img_bitmap(int argc, char **argv);
 int img_check(int argc, char **argv);
 int img_compare(int argc, char **argv);
 int img_convert(int argc, char **argv);

@@ -59,7 +59,8 @@ void qmp_block_dirty_bitmap_add(const char *node, const char *name,
     } else {
         granularity = bdrv_get_default_bitmap_granularity(bs);
     }
-    if (has_persistent && persistent &&
+    /* If there is one already, creating it says so. */
+    if (has_persistent && persistent && !bdrv_find_dirty_bitmap(bs, name) &&
         !bdrv_can_store_new_dirty_bitmap(bs, name, granularity, errp)) {
         goto out;
     }
