@@ -315,6 +315,12 @@ static void mirror_top_child_perm(BlockDriverState *bs, BdrvChild *c,
     }
     bdrv_filter_default_perms(bs, c, role, reopen_queue, perm, shared, nperm,
                               nshared);
+    if (f->is_commit) {
+        /* The job writes to a node below, whose users it keeps from reading
+         * what is not consistent there. */
+        *nperm &= ~(uint64_t)BLK_PERM_CONSISTENT_READ;
+        *nshared |= BLK_PERM_WRITE;
+    }
 }
 
 static int64_t mirror_top_getlength(BlockDriverState *bs)

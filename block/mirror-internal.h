@@ -32,6 +32,8 @@ typedef struct MirrorJob {
     int64_t idle_buf_size;      /* the same while it does not */
     BdrvDirtyBitmap *sync_bitmap;
     BitmapSyncMode bitmap_mode;
+    bool is_commit;             /* the target is a backing node */
+    bool base_read_only;        /* ... that was so before */
 
     /* The job's AioContext */
     BdrvDirtyBitmap *dirty_bitmap; /* what the target lacks */
@@ -59,6 +61,7 @@ typedef struct MirrorJob {
 typedef struct MirrorFilter {
     MirrorJob *job;             /* NULL before start and after the end */
     bool stop;                  /* needs no permissions any more */
+    bool is_commit;             /* what is below changes, in its sum not */
 } MirrorFilter;
 
 extern BlockDriver bdrv_mirror_top;

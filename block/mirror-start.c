@@ -138,6 +138,9 @@ static int mirror_exit(MirrorJob *s, bool abort)
     s->copy = NULL;
 
     /* Permissions that would stand in the way of the new graph */
+    if (s->is_commit) {
+        bdrv_unfreeze_backing_chain(filter, target_bs);
+    }
     blk_unref(s->target);
     s->target = NULL;
     block_job_remove_all_bdrv(job);
@@ -164,6 +167,9 @@ static int mirror_exit(MirrorJob *s, bool abort)
     blk_insert_bs(job->blk, filter, &error_abort);
 
     bdrv_drained_end(src);
+    if (s->base_read_only && (ret < 0 || !s->should_complete)) {
+        bdrv_reopen_set_read_only(target_bs, true, NULL);
+    }
     bdrv_unref(target_bs);
     bdrv_unref(src);
     bdrv_unref(filter);
@@ -251,6 +257,19 @@ static const BlockJobDriver mirror_job_driver = {
     .drain                  = mirror_drain,
 };
 
+static const BlockJobDriver commit_active_job_driver = {
+    .instance_size          = sizeof(MirrorJob),
+    .job_type               = BLOCK_JOB_TYPE_COMMIT,
+    .start                  = mirror_run,
+    .complete               = mirror_complete,
+    .prepare                = mirror_prepare,
+    .abort                  = mirror_abort,
+    .clean                  = mirror_clean,
+    .pause                  = mirror_pause,
+    .attached_aio_context   = mirror_attached_aio_context,
+    .drain                  = mirror_drain,
+};
+
 /* ---- Start ---- */
 
 static bool mirror_check(const MirrorJobConfig *cfg, Error **errp)
@@ -308,6 +327,7 @@ static BlockDriverState *mirror_insert_filter(const MirrorJobConfig *cfg,
     if (!filter) {
         return NULL;
     }
+    ((MirrorFilter *)filter->opaque)->is_commit = cfg->is_commit;
     filter->implicit = !cfg->filter_node_name;
     filter->total_sectors = bs->total_sectors;
     filter->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED;
@@ -338,12 +358,41 @@ static int64_t mirror_target_align(MirrorJob *s)
     return s->granularity;
 }
 
+/* Active commit: what is between source and target is not consistent any
+ * more, and must stay where it is. */
+static bool mirror_attach_chain(MirrorJob *s, const MirrorJobConfig *cfg,
+                                Error **errp)
+{
+    uint64_t shared = BLK_PERM_WRITE_UNCHANGED | BLK_PERM_WRITE;
+    BlockDriverState *bs = bdrv_filter_or_cow_bs(cfg->bs);
+
+    for (; bs != cfg->target; bs = bdrv_filter_or_cow_bs(bs)) {
+        if (bdrv_skip_filters(bs) == bdrv_skip_filters(cfg->target)) {
+            /* A filter of the target shows what the target does. */
+            shared |= BLK_PERM_CONSISTENT_READ;
+        }
+        if (block_job_add_bdrv(&s->common, "intermediate node", bs, 0, shared,
+                               errp) < 0) {
+            return false;
+        }
+    }
+    if (bdrv_freeze_backing_chain(s->filter, cfg->target, errp) < 0) {
+        return false;
+    }
+    s->is_commit = true;
+    s->base_read_only = cfg->base_read_only;
+    return true;
+}
+
 static bool mirror_attach_target(MirrorJob *s, const MirrorJobConfig *cfg,
                                  Error **errp)
 {
     AioContext *ctx = bdrv_get_aio_context(cfg->bs);
 
-    s->target = blk_new(BLK_PERM_WRITE, BLK_PERM_WRITE_UNCHANGED);
+    s->target = blk_new(BLK_PERM_WRITE, cfg->is_commit
+                        ? BLK_PERM_WRITE_UNCHANGED | BLK_PERM_WRITE |
+                          BLK_PERM_CONSISTENT_READ | BLK_PERM_GRAPH_MOD
+                        : BLK_PERM_WRITE_UNCHANGED);
     blk_set_force_allow_inactivate(s->target);
     blk_set_allow_aio_context_change(s->target, true);
     blk_set_disable_request_queuing(s->target, true);
@@ -356,7 +405,8 @@ static bool mirror_attach_target(MirrorJob *s, const MirrorJobConfig *cfg,
                               BLK_PERM_CONSISTENT_READ | BLK_PERM_GRAPH_MOD,
                               errp) == 0 &&
            block_job_add_bdrv(&s->common, "target", cfg->target, 0,
-                              BLK_PERM_ALL, errp) == 0;
+                              BLK_PERM_ALL, errp) == 0 &&
+           (!cfg->is_commit || mirror_attach_chain(s, cfg, errp));
 }
 
 static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
@@ -377,7 +427,8 @@ static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
     s->bitmap_mode = cfg->bitmap_mode;
     s->length = bdrv_getlength(cfg->bs);
     if (s->sync_mode == MIRROR_SYNC_MODE_TOP) {
-        s->base = bdrv_backing_chain_next(cfg->bs);
+        s->base = cfg->is_commit ? bdrv_skip_filters(cfg->target)
+                                 : bdrv_backing_chain_next(cfg->bs);
     }
     s->buf_size = buf_size;
     s->idle_buf_size = cfg->buf_size || !direct ? buf_size
@@ -412,6 +463,9 @@ static void mirror_undo_start(MirrorJob *s, BlockDriverState *filter)
     f->stop = true;
     if (s) {
         bdrv_ref(filter);
+        if (s->is_commit) {
+            bdrv_unfreeze_backing_chain(filter, blk_bs(s->target));
+        }
         block_copy_state_free(s->copy);
         if (s->dirty_bitmap) {
             bdrv_release_dirty_bitmap(s->dirty_bitmap);
@@ -441,11 +495,13 @@ bool mirror_start_job(const MirrorJobConfig *cfg, Error **errp)
     if (!filter) {
         return false;
     }
-    s = block_job_create(cfg->job_id, &mirror_job_driver, NULL, filter,
+    s = block_job_create(cfg->job_id,
+                         cfg->is_commit ? &commit_active_job_driver
+                                        : &mirror_job_driver, NULL, filter,
                          BLK_PERM_CONSISTENT_READ,
                          BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE_UNCHANGED |
                          BLK_PERM_WRITE | BLK_PERM_GRAPH_MOD, cfg->speed,
-                         cfg->creation_flags, NULL, NULL, errp);
+                         cfg->creation_flags, cfg->cb, cfg->opaque, errp);
     if (!s) {
         mirror_undo_start(NULL, filter);
         return false;
@@ -476,6 +532,7 @@ bool mirror_start_job(const MirrorJobConfig *cfg, Error **errp)
     bdrv_drained_begin(cfg->bs);
     f = filter->opaque;
     f->job = s;
+    s->should_complete = cfg->auto_complete;
     bdrv_drained_end(cfg->bs);
     bdrv_unref(filter);
     block_job_start(&s->common);
@@ -508,4 +565,95 @@ void mirror_start(const char *job_id, BlockDriverState *bs,
     };
 
     mirror_start_job(&cfg, errp);
+}
+
+/* ---- Active commit ---- */
+
+/* The base must be able to hold all that the active image shows. */
+static bool commit_active_grow_base(BlockDriverState *bs,
+                                    BlockDriverState *base, Error **errp)
+{
+    int64_t length = bdrv_getlength(bs);
+    int64_t base_length = bdrv_getlength(base);
+    BlockBackend *blk;
+    int ret;
+
+    if (length < 0 || base_length < 0) {
+        BlockDriverState *bad = length < 0 ? bs : base;
+
+        error_setg_errno(errp, -MIN(length, base_length),
+                         "Could not determine size of '%s'",
+                         bdrv_get_device_or_node_name(bad));
+        return false;
+    }
+    if (base_length >= length) {
+        return true;
+    }
+    blk = blk_new_with_bs(base, BLK_PERM_RESIZE, BLK_PERM_ALL, errp);
+    if (!blk) {
+        return false;
+    }
+    ret = bdrv_truncate(blk_root(blk), length, false, PREALLOC_MODE_OFF, 0,
+                        errp);
+    blk_unref(blk);
+    return ret >= 0;
+}
+
+bool commit_active_start_job(const CommitJobConfig *cfg, Error **errp)
+{
+    MirrorJobConfig mirror = {
+        .job_id = cfg->job_id,
+        .bs = cfg->bs,
+        .target = cfg->base,
+        .creation_flags = cfg->creation_flags,
+        .speed = cfg->speed,
+        .sync_mode = MIRROR_SYNC_MODE_TOP,
+        .backing_mode = MIRROR_LEAVE_BACKING_CHAIN,
+        .on_source_error = cfg->on_error,
+        .on_target_error = cfg->on_error,
+        .unmap = true,
+        .filter_node_name = cfg->filter_node_name,
+        .copy_mode = MIRROR_COPY_MODE_BACKGROUND,
+        .is_commit = true,
+        .base_read_only = bdrv_is_read_only(cfg->base),
+        .auto_complete = cfg->auto_complete,
+        .cb = cfg->cb,
+        .opaque = cfg->opaque,
+    };
+
+    if (mirror.base_read_only &&
+        bdrv_reopen_set_read_only(cfg->base, false, errp) < 0) {
+        return false;
+    }
+    if (commit_active_grow_base(cfg->bs, cfg->base, errp) &&
+        mirror_start_job(&mirror, errp)) {
+        return true;
+    }
+    if (mirror.base_read_only) {
+        bdrv_reopen_set_read_only(cfg->base, true, NULL);
+    }
+    return false;
+}
+
+void commit_active_start(const char *job_id, BlockDriverState *bs,
+                         BlockDriverState *base, int creation_flags,
+                         int64_t speed, BlockdevOnError on_error,
+                         const char *filter_node_name,
+                         BlockCompletionFunc *cb, void *opaque,
+                         bool auto_complete, Error **errp)
+{
+    CommitJobConfig cfg = {
+        .job_id = job_id,
+        .bs = bs,
+        .base = base,
+        .creation_flags = creation_flags,
+        .speed = speed,
+        .on_error = on_error,
+        .filter_node_name = filter_node_name,
+        .auto_complete = auto_complete,
+        .cb = cb,
+        .opaque = opaque,
+    };
+
+    commit_active_start_job(&cfg, errp);
 }

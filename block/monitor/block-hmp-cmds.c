@@ -126,6 +126,23 @@ static void hmp_drive_mirror(Monitor *mon, const QDict *qdict)
     hmp_handle_error(mon, err);
 }
 
+static void hmp_block_stream(Monitor *mon, const QDict *qdict)
+{
+    BlockStream arg = {
+        .has_job_id = true,
+        .job_id = (char *)qdict_get_str(qdict, "device"),
+        .device = (char *)qdict_get_str(qdict, "device"),
+        .has_base = qdict_haskey(qdict, "base"),
+        .base = (char *)qdict_get_try_str(qdict, "base"),
+        .has_speed = qdict_haskey(qdict, "speed"),
+        .speed = qdict_get_try_int(qdict, "speed", 0),
+    };
+    Error *err = NULL;
+
+    qmp_block_stream(&arg, &err);
+    hmp_handle_error(mon, err);
+}
+
 static void hmp_info_block_jobs(Monitor *mon, const QDict *qdict)
 {
     BlockJobInfoList *list = qmp_query_block_jobs(&error_abort), *l;
@@ -271,6 +288,8 @@ static const HMPCommand commands[] = {
       "limit the speed of a job", hmp_block_job_set_speed },
     { "block_resize", "device:B,size:o", "device size",
       "change the length of a disk", hmp_block_resize },
+    { "block_stream", "device:B,speed:o?,base:s?", "device [speed [base]]",
+      "copy what backing files have into a disk", hmp_block_stream },
     { "drive_mirror", "reuse:-n,full:-f,device:B,target:s,format:s?",
       "[-n] [-f] device target [format]",
       "mirror a disk to an image (-n: which exists, -f: whole)",

@@ -652,6 +652,12 @@ typedef struct MirrorJobConfig {
     bool unmap;                 /* target blocks may be unmapped for zeroes */
     const char *filter_node_name;
     MirrorCopyMode copy_mode;
+    /* Active commit: @target is a backing node of @bs. */
+    bool is_commit;
+    bool base_read_only;        /* reopen it so if it does not become active */
+    bool auto_complete;         /* complete as soon as it is ready */
+    BlockCompletionFunc *cb;    /* may be NULL */
+    void *opaque;
 } MirrorJobConfig;
 
 /* Create and start; false with errp, nothing changed. */
@@ -681,6 +687,40 @@ bool stream_start_job(const StreamJobConfig *cfg, Error **errp);
 void stream_start(const char *job_id, BlockDriverState *bs,
                   BlockDriverState *base, const char *backing_file_str,
                   int64_t speed, BlockdevOnError on_error, Error **errp);
+
+/* A commit job as a command asks for it. */
+typedef struct CommitJobConfig {
+    const char *job_id;         /* NULL: the device's name */
+    BlockDriverState *bs;       /* active image of the chain */
+    BlockDriverState *top;      /* uppermost one whose data move */
+    BlockDriverState *base;     /* gets the data */
+    const char *backing_file_str; /* for the header; NULL: base's name */
+    int creation_flags;         /* BLOCK_JOB_* */
+    int64_t speed;              /* bytes/s, 0 = unlimited */
+    BlockdevOnError on_error;
+    const char *filter_node_name;
+    /* Only commit_active_start_job() */
+    bool auto_complete;         /* complete as soon as it is ready */
+    BlockCompletionFunc *cb;    /* may be NULL */
+    void *opaque;
+} CommitJobConfig;
+
+/* Create and start; false with errp, nothing changed. @top is not the active
+ * image. */
+bool commit_start_job(const CommitJobConfig *cfg, Error **errp);
+void commit_start(const char *job_id, BlockDriverState *bs,
+                  BlockDriverState *base, BlockDriverState *top,
+                  int64_t speed, BlockdevOnError on_error,
+                  const char *backing_file_str, const char *filter_node_name,
+                  Error **errp);
+/* The same where @top is the active image: a mirror into the base. */
+bool commit_active_start_job(const CommitJobConfig *cfg, Error **errp);
+void commit_active_start(const char *job_id, BlockDriverState *bs,
+                         BlockDriverState *base, int creation_flags,
+                         int64_t speed, BlockdevOnError on_error,
+                         const char *filter_node_name,
+                         BlockCompletionFunc *cb, void *opaque,
+                         bool auto_complete, Error **errp);
 
 static inline bool bdrv_is_quiesced(BlockDriverState *bs)
 {
