@@ -17,6 +17,10 @@ typedef struct ImgCommand {
 } ImgCommand;
 
 static const ImgCommand commands[] = {
+    { "bench", img_bench,
+      "[-c count] [-d depth] [-f fmt] [--flush-interval=flush_interval] "
+      "[-i aio] [-n] [--no-drain] [-o offset] [--pattern=pattern] [-q] "
+      "[-s buffer_size] [-S step_size] [-t cache] [-w] [-U] filename" },
     { "bitmap", img_bitmap,
       "(--merge SOURCE | --add | --remove | --clear | --enable | --disable)... "
       "[-b source_file [-F source_fmt]] [-g granularity] [--object objectdef] "
@@ -24,6 +28,9 @@ static const ImgCommand commands[] = {
     { "check", img_check,
       "[--object objectdef] [--image-opts] [-q] [-f fmt] [--output=ofmt] "
       "[-r [leaks | all]] [-T src_cache] [-U] filename" },
+    { "commit", img_commit,
+      "[--object objectdef] [--image-opts] [-q] [-f fmt] [-t cache] [-b base] "
+      "[-r rate_limit] [-d] [-p] filename" },
     { "compare", img_compare,
       "[--object objectdef] [--image-opts] [-f fmt] [-F fmt] [-T src_cache] "
       "[-p] [-q] [-s] [-U] filename1 filename2" },
@@ -38,6 +45,9 @@ static const ImgCommand commands[] = {
     { "create", img_create,
       "[--object objectdef] [-q] [-f fmt] [-b backing_file [-F backing_fmt]] "
       "[-u] [-o options] filename [size]" },
+    { "dd", img_dd,
+      "[--image-opts] [-U] [-f fmt] [-O output_fmt] [bs=block_size] "
+      "[count=blocks] [skip=blocks] if=input of=output" },
     { "info", img_info,
       "[--object objectdef] [--image-opts] [-f fmt] [--output=ofmt] "
       "[--backing-chain] [-U] filename" },

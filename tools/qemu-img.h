@@ -94,11 +94,14 @@ bool img_can_copy_bitmaps(BlockDriverState *from, bool skip_broken);
 bool img_copy_bitmaps(BlockDriverState *from, BlockDriverState *to,
                       bool skip_broken);
 
+int img_bench(int argc, char **argv);
 int img_bitmap(int argc, char **argv);
 int img_check(int argc, char **argv);
+int img_commit(int argc, char **argv);
 int img_compare(int argc, char **argv);
 int img_convert(int argc, char **argv);
 int img_create(int argc, char **argv);
+int img_dd(int argc, char **argv);
 int img_info(int argc, char **argv);
 int img_map(int argc, char **argv);
 int img_measure(int argc, char **argv);
