@@ -304,7 +304,7 @@ static bool mirror_check(const MirrorJobConfig *cfg, Error **errp)
                          bdrv_get_device_or_node_name(bad));
         return false;
     }
-    if (target_length < length) {
+    if (target_length < length && !cfg->is_commit) {
         error_setg(errp, "Target '%s' is too small: it has %" PRId64
                    " bytes, source '%s' has %" PRId64,
                    bdrv_get_device_or_node_name(cfg->target), target_length,
@@ -384,12 +384,27 @@ static bool mirror_attach_chain(MirrorJob *s, const MirrorJobConfig *cfg,
     return true;
 }
 
+/* Active commit: the base must be able to hold all that the source shows. */
+static bool mirror_grow_base(MirrorJob *s, const MirrorJobConfig *cfg,
+                             Error **errp)
+{
+    int64_t length = bdrv_getlength(cfg->bs);
+
+    return bdrv_getlength(cfg->target) >= length ||
+           bdrv_truncate(blk_root(s->target), length, false,
+                         PREALLOC_MODE_OFF, 0, errp) >= 0;
+}
+
 static bool mirror_attach_target(MirrorJob *s, const MirrorJobConfig *cfg,
                                  Error **errp)
 {
     AioContext *ctx = bdrv_get_aio_context(cfg->bs);
+    uint64_t perm = BLK_PERM_WRITE;
 
-    s->target = blk_new(BLK_PERM_WRITE, cfg->is_commit
+    if (bdrv_getlength(cfg->target) < bdrv_getlength(cfg->bs)) {
+        perm |= BLK_PERM_RESIZE;
+    }
+    s->target = blk_new(perm, cfg->is_commit
                         ? BLK_PERM_WRITE_UNCHANGED | BLK_PERM_WRITE |
                           BLK_PERM_CONSISTENT_READ | BLK_PERM_GRAPH_MOD
                         : BLK_PERM_WRITE_UNCHANGED);
@@ -406,7 +421,8 @@ static bool mirror_attach_target(MirrorJob *s, const MirrorJobConfig *cfg,
                               errp) == 0 &&
            block_job_add_bdrv(&s->common, "target", cfg->target, 0,
                               BLK_PERM_ALL, errp) == 0 &&
-           (!cfg->is_commit || mirror_attach_chain(s, cfg, errp));
+           (!cfg->is_commit || (mirror_attach_chain(s, cfg, errp) &&
+                                mirror_grow_base(s, cfg, errp)));
 }
 
 static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
@@ -569,36 +585,6 @@ void mirror_start(const char *job_id, BlockDriverState *bs,
 
 /* ---- Active commit ---- */
 
-/* The base must be able to hold all that the active image shows. */
-static bool commit_active_grow_base(BlockDriverState *bs,
-                                    BlockDriverState *base, Error **errp)
-{
-    int64_t length = bdrv_getlength(bs);
-    int64_t base_length = bdrv_getlength(base);
-    BlockBackend *blk;
-    int ret;
-
-    if (length < 0 || base_length < 0) {
-        BlockDriverState *bad = length < 0 ? bs : base;
-
-        error_setg_errno(errp, -MIN(length, base_length),
-                         "Could not determine size of '%s'",
-                         bdrv_get_device_or_node_name(bad));
-        return false;
-    }
-    if (base_length >= length) {
-        return true;
-    }
-    blk = blk_new_with_bs(base, BLK_PERM_RESIZE, BLK_PERM_ALL, errp);
-    if (!blk) {
-        return false;
-    }
-    ret = bdrv_truncate(blk_root(blk), length, false, PREALLOC_MODE_OFF, 0,
-                        errp);
-    blk_unref(blk);
-    return ret >= 0;
-}
-
 bool commit_active_start_job(const CommitJobConfig *cfg, Error **errp)
 {
     MirrorJobConfig mirror = {
@@ -625,8 +611,7 @@ bool commit_active_start_job(const CommitJobConfig *cfg, Error **errp)
         bdrv_reopen_set_read_only(cfg->base, false, errp) < 0) {
         return false;
     }
-    if (commit_active_grow_base(cfg->bs, cfg->base, errp) &&
-        mirror_start_job(&mirror, errp)) {
+    if (mirror_start_job(&mirror, errp)) {
         return true;
     }
     if (mirror.base_read_only) {
