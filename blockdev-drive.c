@@ -332,7 +332,9 @@ DriveInfo *drive_new(QemuOpts *all_opts, BlockInterfaceType default_type,
 {
     QDict *bs_opts = qemu_opts_to_qdict(all_opts, NULL);
     g_autofree char *name = g_strdup(qdict_get_try_str(bs_opts, "id"));
+    g_autofree char *group = NULL;
     DriveInfo *dinfo = g_new0(DriveInfo, 1);
+    ThrottleConfig cfg;
     QemuOpts *opts = qemu_opts_create(&drive_own_opts, NULL, 0, &error_abort);
 
     qdict_del(bs_opts, "id");
@@ -343,6 +345,10 @@ DriveInfo *drive_new(QemuOpts *all_opts, BlockInterfaceType default_type,
     if (!parse_interface(opts, default_type, dinfo, errp) ||
         !parse_media(opts, dinfo, errp) ||
         !parse_place(opts, dinfo, errp)) {
+        qobject_unref(bs_opts);
+        goto fail;
+    }
+    if (!drive_parse_throttling(bs_opts, &cfg, &group, errp)) {
         qobject_unref(bs_opts);
         goto fail;
     }
@@ -357,6 +363,10 @@ DriveInfo *drive_new(QemuOpts *all_opts, BlockInterfaceType default_type,
         !monitor_add_blk(dinfo->blk, name, errp)) {
         blk_unref(dinfo->blk);
         goto fail;
+    }
+    if (throttle_enabled(&cfg)) {
+        blk_io_limits_enable(dinfo->blk, group ? group : name);
+        blk_set_io_limits(dinfo->blk, &cfg);
     }
     qemu_opts_del(opts);
     dinfo->opts = all_opts;

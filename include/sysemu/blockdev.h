@@ -8,6 +8,7 @@
 #define SYSEMU_BLOCKDEV_H
 
 #include "block/block.h"
+#include "qemu/throttle.h"
 
 /* Interfaces of -drive; IF_NONE has no device of its own. */
 typedef enum {
@@ -36,6 +37,10 @@ extern QemuOptsList qemu_common_drive_opts;
  * @errp.  Takes over @all_opts on success. */
 DriveInfo *drive_new(QemuOpts *all_opts, BlockInterfaceType default_type,
                      Error **errp);
+/* Take options of I/O limits out of @options; *group is g_free()d by the
+ * caller, NULL if none was named. */
+bool drive_parse_throttling(QDict *options, ThrottleConfig *cfg, char **group,
+                            Error **errp);
 DriveInfo *drive_get(BlockInterfaceType type, int bus, int unit);
 DriveInfo *drive_next(DriveInfo *dinfo);
 DriveInfo *blk_legacy_dinfo(BlockBackend *blk);
