@@ -12,7 +12,8 @@ MAX_PARAMETERS = 8
 
 # Declared by the C API, with as many parameters as it says.  Handlers of
 # commands (qmp_...) have those of the schema.
-EXEMPT = {'bdrv_img_create', 'block_job_create', 'mirror_start',
+EXEMPT = {'bdrv_img_create', 'block_job_create', 'commit_active_start',
+          'commit_start', 'mirror_start',
           'thread_pool_submit_aio'}
 
 # The start of a function's definition: a name and parameters at the left
