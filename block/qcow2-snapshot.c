@@ -502,6 +502,61 @@ int qcow2_snapshot_goto(BlockDriverState *bs, const char *snapshot_id)
     return ret;
 }
 
+/* ---- Load for reading ---- */
+
+typedef struct LoadCall {
+    const char *id;
+    const char *name;
+    Error **errp;
+} LoadCall;
+
+/* Nothing is written to the file: only this node's view of it changes. */
+static int coroutine_fn load_tmp_locked(BlockDriverState *bs, void *opaque)
+{
+    Qcow2State *s = bs->opaque;
+    LoadCall *c = opaque;
+    int i = find_snapshot(s, c->id, c->name), ret;
+    g_autofree uint64_t *l1 = NULL;
+    const Qcow2Snapshot *sn;
+    uint64_t entries;
+
+    if (i < 0) {
+        error_setg(c->errp, "Can't find snapshot");
+        return i;
+    }
+    sn = &s->snapshots[i];
+    entries = MAX(sn->l1_size, qcow2_l1_entries(s, sn->disk_size));
+    ret = entries > QCOW2_MAX_L1_BYTES / sizeof(uint64_t) ? -EFBIG
+        : qcow2_read_l1(bs, sn->l1_offset, sn->l1_size, &l1);
+    if (ret < 0) {
+        error_setg_errno(c->errp, -ret, "Failed to read the L1 table of "
+                         "snapshot '%s'", sn->name);
+        return ret;
+    }
+    l1 = g_renew(uint64_t, l1, MAX(entries, 1));
+    memset(l1 + sn->l1_size, 0, (entries - sn->l1_size) * sizeof(uint64_t));
+    g_free(s->l1);
+    s->l1 = g_steal_pointer(&l1);
+    s->hdr.l1_offset = sn->l1_offset;
+    s->hdr.l1_size = entries;
+    s->hdr.size = sn->disk_size;
+    s->l1_vm_state = qcow2_l1_entries(s, s->hdr.size);
+    return 0;
+}
+
+int qcow2_snapshot_load_tmp(BlockDriverState *bs, const char *snapshot_id,
+                            const char *name, Error **errp)
+{
+    Qcow2State *s = bs->opaque;
+    LoadCall c = { snapshot_id, name, errp };
+    int ret;
+
+    assert(bdrv_is_read_only(bs));
+    ret = qcow2_run_locked(bs, load_tmp_locked, &c);
+    bs->total_sectors = s->hdr.size / BDRV_SECTOR_SIZE;
+    return ret;
+}
+
 /* ---- Delete ---- */
 
 typedef struct DeleteCall {

@@ -677,6 +677,8 @@ int qcow2_snapshot_create(BlockDriverState *bs,
 int qcow2_snapshot_goto(BlockDriverState *bs, const char *snapshot_id);
 int qcow2_snapshot_delete(BlockDriverState *bs, const char *snapshot_id,
                           const char *name, Error **errp);
+int qcow2_snapshot_load_tmp(BlockDriverState *bs, const char *snapshot_id,
+                            const char *name, Error **errp);
 int qcow2_snapshot_list(BlockDriverState *bs, struct QEMUSnapshotInfo **psn);
 /* Bytes of the L1 table of a snapshot at @offset, converted. */
 int coroutine_fn qcow2_read_l1(BlockDriverState *bs, uint64_t offset,

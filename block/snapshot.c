@@ -119,3 +119,41 @@ int bdrv_snapshot_delete(BlockDriverState *bs, const char *snapshot_id,
     bdrv_drained_end(bs);
     return ret;
 }
+
+int bdrv_snapshot_load_tmp(BlockDriverState *bs, const char *snapshot_id,
+                           const char *name, Error **errp)
+{
+    BlockDriverState *node = snapshot_node(bs);
+
+    if (!bs->drv) {
+        error_setg(errp, "Block driver is closed");
+        return -ENOMEDIUM;
+    }
+    if (!snapshot_id && !name) {
+        error_setg(errp, "snapshot_id and name are both NULL");
+        return -EINVAL;
+    }
+    if (!bdrv_is_read_only(bs)) {
+        error_setg(errp, "Device is not readonly");
+        return -EINVAL;
+    }
+    if (!node || !node->drv->bdrv_snapshot_load_tmp) {
+        error_setg(errp, "Block format '%s' used by device '%s' does not "
+                   "support temporarily loading internal snapshots",
+                   bs->drv->format_name, bdrv_get_device_name(bs));
+        return -ENOTSUP;
+    }
+    return node->drv->bdrv_snapshot_load_tmp(node, snapshot_id, name, errp);
+}
+
+int bdrv_snapshot_load_tmp_by_id_or_name(BlockDriverState *bs,
+                                         const char *id_or_name,
+                                         Error **errp)
+{
+    QEMUSnapshotInfo sn;
+    bool is_id = bdrv_snapshot_find_by_id_and_name(bs, id_or_name, NULL, &sn,
+                                                   NULL);
+
+    return bdrv_snapshot_load_tmp(bs, is_id ? id_or_name : NULL,
+                                  is_id ? NULL : id_or_name, errp);
+}

@@ -313,7 +313,7 @@ static bool can_merge(const MapEntry *a, const MapEntry *b)
 
 static int print_map(BlockBackend *blk, bool json, int64_t start, int64_t end)
 {
-    MapEntry current = { 0 }, next;
+    MapEntry current = { .start = start }, next;
     int ret = 0;
 
     printf("%s", json ? "[" : "Offset          Length          Mapped to"

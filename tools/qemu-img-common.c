@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "tools/qemu-img.h"
+#include "block/snapshot.h"
 #include "qapi/qmp/qdict.h"
 #include "qapi/qmp/qjson.h"
 #include "qemu/cutils.h"
@@ -237,6 +238,45 @@ BlockBackend *img_open(const ImgOpen *how, const char *name)
     }
     blk_set_enable_write_cache(blk, !how->writethrough);
     return blk;
+}
+
+static QemuOptsList snapshot_opts = {
+    .name = "snapshot",
+    .head = QTAILQ_HEAD_INITIALIZER(snapshot_opts.head),
+    .desc = {
+        {
+            .name = SNAPSHOT_OPT_ID,
+            .type = QEMU_OPT_STRING,
+        }, {
+            .name = SNAPSHOT_OPT_NAME,
+            .type = QEMU_OPT_STRING,
+        },
+        { }
+    },
+};
+
+bool img_load_snapshot(BlockDriverState *bs, const char *param)
+{
+    QemuOpts *opts = NULL;
+    Error *err = NULL;
+
+    if (strstart(param, "snapshot.", NULL)) {
+        opts = qemu_opts_parse_noisily(&snapshot_opts, param, false);
+        if (!opts) {
+            error_report("Failed in parsing snapshot param '%s'", param);
+            return false;
+        }
+        bdrv_snapshot_load_tmp(bs, qemu_opt_get(opts, SNAPSHOT_OPT_ID),
+                               qemu_opt_get(opts, SNAPSHOT_OPT_NAME), &err);
+        qemu_opts_del(opts);
+    } else {
+        bdrv_snapshot_load_tmp_by_id_or_name(bs, param, &err);
+    }
+    if (err) {
+        error_reportf_err(err, "Failed to load snapshot: ");
+        return false;
+    }
+    return true;
 }
 
 /* ---- Output ---- */

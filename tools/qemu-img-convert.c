@@ -414,6 +414,9 @@ static bool open_sources(Convert *c, char **names)
         if (!s->blk) {
             return false;
         }
+        if (c->snapshot && !img_load_snapshot(blk_bs(s->blk), c->snapshot)) {
+            return false;
+        }
         length = blk_getlength(s->blk);
         if (length < 0) {
             error_report("Could not get size of %s: %s", names[i],
@@ -659,9 +662,6 @@ static const char *conflict_of(const Convert *c)
     if (c->backing && c->nsrc > 1) {
         return "Having a backing file for the target makes no sense when "
                "concatenating multiple input images";
-    }
-    if (c->snapshot) {
-        return "Internal snapshots cannot be converted";
     }
     return NULL;
 }

@@ -302,8 +302,6 @@ int img_measure(int argc, char **argv)
         error_report("Either --size N or one filename must be specified.");
     } else if (name && m.size >= 0) {
         error_report("--size N cannot be used together with a filename.");
-    } else if (m.snapshot) {
-        error_report("Internal snapshots cannot be measured");
     } else if (name) {
         ImgOpen how = {
             .fmt = m.o.fmt,
@@ -312,7 +310,8 @@ int img_measure(int argc, char **argv)
         };
 
         in = img_open(&how, name);
-        ret = in ? measure(&m, in) : 1;
+        ret = in && (!m.snapshot || img_load_snapshot(blk_bs(in), m.snapshot))
+              ? measure(&m, in) : 1;
     } else {
         ret = measure(&m, NULL);
     }

@@ -94,6 +94,12 @@ bool img_can_copy_bitmaps(BlockDriverState *from, bool skip_broken);
 bool img_copy_bitmaps(BlockDriverState *from, BlockDriverState *to,
                       bool skip_broken);
 
+/*
+ * -l of convert and measure: show the snapshot that @param (a name, an ID, or
+ * snapshot.id=ID,snapshot.name=NAME) means; false after a message.
+ */
+bool img_load_snapshot(BlockDriverState *bs, const char *param);
+
 int img_bench(int argc, char **argv);
 int img_bitmap(int argc, char **argv);
 int img_check(int argc, char **argv);

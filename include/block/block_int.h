@@ -249,6 +249,10 @@ struct BlockDriver {
                                 const char *name, Error **errp);
     int (*bdrv_snapshot_list)(BlockDriverState *bs,
                               struct QEMUSnapshotInfo **psn_info);
+    /* Optional; main thread, read-only node: show the snapshot from now on. */
+    int (*bdrv_snapshot_load_tmp)(BlockDriverState *bs,
+                                  const char *snapshot_id, const char *name,
+                                  Error **errp);
 
     /* blkdebug */
     void (*bdrv_debug_event)(BlockDriverState *bs, BlkdebugEvent event);

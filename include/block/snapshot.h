@@ -34,5 +34,15 @@ int bdrv_snapshot_delete(BlockDriverState *bs, const char *snapshot_id,
                          const char *name, Error **errp);
 /* Number of snapshots, *psn_info g_free()d by the caller; or -errno. */
 int bdrv_snapshot_list(BlockDriverState *bs, QEMUSnapshotInfo **psn_info);
+/*
+ * Let a read-only node show a snapshot until it is closed; it has the size that
+ * the disk had then.  @snapshot_id or @name may be NULL.
+ */
+int bdrv_snapshot_load_tmp(BlockDriverState *bs, const char *snapshot_id,
+                           const char *name, Error **errp);
+/* The snapshot with this ID, or else with this name. */
+int bdrv_snapshot_load_tmp_by_id_or_name(BlockDriverState *bs,
+                                         const char *id_or_name,
+                                         Error **errp);
 
 #endif
