@@ -722,6 +722,13 @@ BlockErrorAction blk_get_error_action(BlockBackend *blk, bool is_read,
     }
 }
 
+static void (*stop_handler)(void);
+
+void blk_set_stop_handler(void (*stop)(void))
+{
+    stop_handler = stop;
+}
+
 void blk_error_action(BlockBackend *blk, BlockErrorAction action,
                       bool is_read, int error)
 {
@@ -739,6 +746,9 @@ void blk_error_action(BlockBackend *blk, BlockErrorAction action,
                                    action, blk_iostatus_is_enabled(blk),
                                    error == ENOSPC, strerror(error),
                                    &error_abort);
+    if (stop && stop_handler) {
+        stop_handler();
+    }
 }
 
 /* ---- Properties ---- */

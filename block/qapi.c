@@ -388,7 +388,8 @@ static BlockStats *bds_stats(BlockDriverState *bs, bool backend)
         s->has_parent = true;
         s->parent = bds_stats(parent, backend);
     }
-    backing = bdrv_cow_bs(bs);
+    /* What a filter passes requests on to shows twice, as in QEMU 7.2. */
+    backing = bdrv_filter_or_cow_bs(bs);
     if (backend && backing) {
         s->has_backing = true;
         s->backing = bds_stats(backing, backend);

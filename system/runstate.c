@@ -17,6 +17,7 @@
 #include "qemu/atomic.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
+#include "sysemu/block-backend.h"
 #include "sysemu/runstate.h"
 #include "sysemu/sysemu.h"
 
@@ -319,6 +320,8 @@ void qmp_stop(Error **errp)
 
 void qmp_cont(Error **errp)
 {
+    BlockBackend *blk;
+
     if (runstate_check(RUN_STATE_INMIGRATE)) {
         autostart = true;
         return;
@@ -331,6 +334,10 @@ void qmp_cont(Error **errp)
         runstate_check(RUN_STATE_INTERNAL_ERROR)) {
         error_setg(errp, "Resetting the Virtual Machine is required");
         return;
+    }
+    /* What has failed is tried again. */
+    for (blk = blk_next(NULL); blk; blk = blk_next(blk)) {
+        blk_iostatus_reset(blk);
     }
     if (machine_prepare_start(errp)) {
         vm_start();

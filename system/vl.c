@@ -21,6 +21,7 @@
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qom/object_interfaces.h"
+#include "sysemu/block-backend.h"
 #include "sysemu/blockdev.h"
 #include "sysemu/qtest.h"
 #include "sysemu/runstate.h"
@@ -211,6 +212,12 @@ bool configure_accelerator(const char *name, Error **errp)
     return false;
 }
 
+/* A backend's error policy wants the machine to stop. */
+static void stop_for_io_error(void)
+{
+    qemu_system_vmstop_request(RUN_STATE_IO_ERROR);
+}
+
 void qemu_init(int argc, char **argv)
 {
     Error *err = NULL;
@@ -223,6 +230,7 @@ void qemu_init(int argc, char **argv)
     user_creatable_init();
     monitor_init_globals(&monitor_program);
     hmp_system_init();
+    blk_set_stop_handler(stop_for_io_error);
     if (settings.inmigrate) {
         runstate_set(RUN_STATE_INMIGRATE);
     }

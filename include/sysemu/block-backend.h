@@ -108,6 +108,12 @@ BlockErrorAction blk_get_error_action(BlockBackend *blk, bool is_read,
                                       int error);
 void blk_error_action(BlockBackend *blk, BlockErrorAction action,
                       bool is_read, int error);
+/*
+ * What BLOCK_ERROR_ACTION_STOP stops: called by blk_error_action(), in any
+ * thread, after the event; may not wait.  NULL: nothing.  Main thread, before
+ * there are requests.
+ */
+void blk_set_stop_handler(void (*stop)(void));
 bool blk_supports_write_perm(BlockBackend *blk);
 bool blk_is_writable(BlockBackend *blk);
 bool blk_is_sg(BlockBackend *blk);
