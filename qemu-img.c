@@ -17,6 +17,9 @@ typedef struct ImgCommand {
 } ImgCommand;
 
 static const ImgCommand commands[] = {
+    { "amend", img_amend,
+      "[--object objectdef] [--image-opts] [-p] [-q] [-f fmt] [-t cache] "
+      "[--force] -o options filename" },
     { "bench", img_bench,
       "[-c count] [-d depth] [-f fmt] [--flush-interval=flush_interval] "
       "[-i aio] [-n] [--no-drain] [-o offset] [--pattern=pattern] [-q] "

@@ -686,6 +686,7 @@ BlockDriver bdrv_qcow2 = {
     .mutable_opts               = qcow2_mutable_opts,
     .strong_runtime_opts        = qcow2_strong_opts,
     .create_opts                = &qcow2_create_opts,
+    .amend_opts                 = &qcow2_amend_opts,
 
     .bdrv_probe                 = qcow2_probe,
     .bdrv_open                  = qcow2_open,
@@ -705,6 +706,7 @@ BlockDriver bdrv_qcow2 = {
     .bdrv_measure               = qcow2_measure,
     .bdrv_co_truncate           = qcow2_co_truncate,
     .bdrv_make_empty            = qcow2_make_empty,
+    .bdrv_amend_options         = qcow2_amend_options,
     .bdrv_change_backing_file   = qcow2_change_backing_file,
 
     .bdrv_co_preadv_part        = qcow2_co_preadv_part,

@@ -692,6 +692,11 @@ int coroutine_fn qcow2_co_check(BlockDriverState *bs, BdrvCheckResult *result,
 int coroutine_fn qcow2_check_locked(BlockDriverState *bs, BdrvCheckResult *res,
                                     BdrvCheckMode fix);
 
+/* ---- qcow2-amend.c ---- */
+
+extern QemuOptsList qcow2_amend_opts;
+int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, Error **errp);
+
 /* ---- qcow2-create.c ---- */
 
 extern QemuOptsList qcow2_create_opts;

@@ -100,6 +100,7 @@ bool img_copy_bitmaps(BlockDriverState *from, BlockDriverState *to,
  */
 bool img_load_snapshot(BlockDriverState *bs, const char *param);
 
+int img_amend(int argc, char **argv);
 int img_bench(int argc, char **argv);
 int img_bitmap(int argc, char **argv);
 int img_check(int argc, char **argv);

@@ -240,6 +240,10 @@ struct BlockDriver {
                                     const char *backing_file,
                                     const char *backing_fmt);
     int (*bdrv_make_empty)(BlockDriverState *bs);
+    /* Optional; main thread: take over what @opts, after ->amend_opts, says,
+     * except the size. */
+    int (*bdrv_amend_options)(BlockDriverState *bs, QemuOpts *opts,
+                              Error **errp);
 
     /* Internal snapshots */
     int (*bdrv_snapshot_create)(BlockDriverState *bs,

@@ -1,0 +1,216 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * qcow2: change options of an existing image.
+ *
+ * All that is wanted is looked at before anything changes.
+ */
+#include "qemu/osdep.h"
+#include "block/qcow2.h"
+#include "qapi/error.h"
+#include "qemu/option.h"
+
+QemuOptsList qcow2_amend_opts = {
+    .name = "qcow2-amend-opts",
+    .head = QTAILQ_HEAD_INITIALIZER(qcow2_amend_opts.head),
+    .desc = {
+        {
+            .name = BLOCK_OPT_BACKING_FILE,
+            .type = QEMU_OPT_STRING,
+            .help = "File name of a base image",
+        }, {
+            .name = BLOCK_OPT_BACKING_FMT,
+            .type = QEMU_OPT_STRING,
+            .help = "Image format of the base image",
+        }, {
+            .name = BLOCK_OPT_COMPAT_LEVEL,
+            .type = QEMU_OPT_STRING,
+            .help = "Compatibility level (v2 [0.10] or v3 [1.1])",
+        }, {
+            .name = BLOCK_OPT_DATA_FILE,
+            .type = QEMU_OPT_STRING,
+            .help = "File name of an external data file",
+        }, {
+            .name = BLOCK_OPT_DATA_FILE_RAW,
+            .type = QEMU_OPT_BOOL,
+            .help = "The external data file must stay valid as a raw image",
+        }, {
+            .name = BLOCK_OPT_LAZY_REFCOUNTS,
+            .type = QEMU_OPT_BOOL,
+            .help = "Postpone refcount updates",
+        }, {
+            .name = BLOCK_OPT_REFCOUNT_BITS,
+            .type = QEMU_OPT_NUMBER,
+            .help = "Width of a reference count entry in bits",
+        }, {
+            .name = BLOCK_OPT_SIZE,
+            .type = QEMU_OPT_SIZE,
+            .help = "Virtual disk size",
+        },
+        { /* end of list */ }
+    },
+};
+
+/* What the header is to be. */
+typedef struct Amend {
+    Qcow2Header hdr;
+    const char *data_file;      /* NULL: as it is */
+} Amend;
+
+static bool take_version(Qcow2State *s, QemuOpts *opts, Amend *a, Error **errp)
+{
+    const char *compat = qemu_opt_get(opts, BLOCK_OPT_COMPAT_LEVEL);
+
+    if (!compat) {
+        return true;
+    }
+    if (!strcmp(compat, "0.10") || !strcmp(compat, "v2")) {
+        a->hdr.version = 2;
+    } else if (!strcmp(compat, "1.1") || !strcmp(compat, "v3")) {
+        a->hdr.version = 3;
+    } else {
+        error_setg(errp, "Unknown compatibility level %s", compat);
+        return false;
+    }
+    if (a->hdr.version < s->hdr.version) {
+        error_setg(errp, "An image of compatibility level 1.1 can't be turned "
+                   "into one of level %s", compat);
+        error_append_hint(errp, "You can use 'qemu-img convert -o "
+                          "compat=%s' instead.\n", compat);
+        return false;
+    }
+    return true;
+}
+
+static bool check_backing(BlockDriverState *bs, QemuOpts *opts, Error **errp)
+{
+    Qcow2State *s = bs->opaque;
+    const char *file = qemu_opt_get(opts, BLOCK_OPT_BACKING_FILE);
+    const char *fmt = qemu_opt_get(opts, BLOCK_OPT_BACKING_FMT);
+
+    if ((file && strcmp(file, s->backing_name ?: "")) ||
+        (fmt && strcmp(fmt, bs->backing_format))) {
+        error_setg(errp, "Cannot amend the backing file");
+        error_append_hint(errp, "You can use 'qemu-img rebase' instead.\n");
+        return false;
+    }
+    return true;
+}
+
+static bool check_refcounts(Qcow2State *s, QemuOpts *opts, const Amend *a,
+                            Error **errp)
+{
+    uint64_t now = 1U << s->hdr.refcount_order;
+    uint64_t bits = qemu_opt_get_number(opts, BLOCK_OPT_REFCOUNT_BITS, now);
+
+    if (!is_power_of_2(bits) || bits > 64) {
+        error_setg(errp, "Refcount width must be a power of two and may not "
+                   "exceed 64 bits");
+        return false;
+    }
+    if (bits != 16 && a->hdr.version < 3) {
+        error_setg(errp, "Refcount widths other than 16 bits require "
+                   "compatibility level 1.1 or above (use compat=1.1 or "
+                   "greater)");
+        return false;
+    }
+    if (bits != now) {
+        error_setg(errp, "Refcounts of %" PRIu64 " bits can't be made %" PRIu64
+                   " bits wide", now, bits);
+        return false;
+    }
+    return true;
+}
+
+static bool take_features(BlockDriverState *bs, QemuOpts *opts, Amend *a,
+                          Error **errp)
+{
+    Qcow2State *s = bs->opaque;
+    bool was_raw = qcow2_data_file_is_raw(s);
+    bool lazy = qemu_opt_get_bool(opts, BLOCK_OPT_LAZY_REFCOUNTS,
+                                  s->hdr.compatible &
+                                  QCOW2_COMPAT_LAZY_REFCOUNTS);
+    bool raw = qemu_opt_get_bool(opts, BLOCK_OPT_DATA_FILE_RAW, was_raw);
+
+    a->data_file = qemu_opt_get(opts, BLOCK_OPT_DATA_FILE);
+    if (a->data_file && !qcow2_has_data_file(bs)) {
+        error_setg(errp, "data-file can only be set for images that use an "
+                   "external data file");
+        return false;
+    }
+    if (raw && !was_raw) {
+        error_setg(errp, "data-file-raw cannot be set on existing images");
+        return false;
+    }
+    if (!raw) {
+        a->hdr.autoclear &= ~QCOW2_AUTOCLEAR_DATA_RAW;
+    }
+    if (lazy && a->hdr.version < 3) {
+        error_setg(errp, "Lazy refcounts only supported with compatibility "
+                   "level 1.1 and above (use compat=1.1 or greater)");
+        return false;
+    }
+    a->hdr.compatible &= ~QCOW2_COMPAT_LAZY_REFCOUNTS;
+    a->hdr.compatible |= lazy ? QCOW2_COMPAT_LAZY_REFCOUNTS : 0;
+    return true;
+}
+
+static int coroutine_fn store_amended(BlockDriverState *bs, void *opaque)
+{
+    Qcow2State *s = bs->opaque;
+    Qcow2Header old = s->hdr;
+    Amend *a = opaque;
+    char *old_name = NULL;
+    int ret = qcow2_mark_clean(bs);
+
+    if (ret == 0) {
+        ret = qcow2_sync(bs);
+    }
+    if (ret < 0) {
+        return ret;
+    }
+    old = s->hdr;
+    s->hdr.version = a->hdr.version;
+    s->hdr.compatible = a->hdr.compatible;
+    s->hdr.autoclear = a->hdr.autoclear;
+    if (a->data_file) {
+        old_name = s->data_file_name;
+        s->data_file_name = *a->data_file ? g_strdup(a->data_file) : NULL;
+    }
+    ret = qcow2_header_write(bs);
+    if (ret < 0) {
+        s->hdr = old;
+        if (a->data_file) {
+            g_free(s->data_file_name);
+            s->data_file_name = g_steal_pointer(&old_name);
+        }
+    } else {
+        s->maps_unstable = true;
+        ret = qcow2_barrier(bs);
+    }
+    g_free(old_name);
+    return ret;
+}
+
+int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, Error **errp)
+{
+    Qcow2State *s = bs->opaque;
+    Amend a = { .hdr = s->hdr };
+    int ret;
+
+    if (s->broken) {
+        error_setg(errp, "Image '%s' is corrupt", bs->filename);
+        return -ENOMEDIUM;
+    }
+    if (!take_version(s, opts, &a, errp) || !check_backing(bs, opts, errp) ||
+        !check_refcounts(s, opts, &a, errp) ||
+        !take_features(bs, opts, &a, errp)) {
+        return -EINVAL;
+    }
+    ret = qcow2_run_locked(bs, store_amended, &a);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Failed to update the header of '%s'",
+                         bs->filename);
+    }
+    return ret;
+}
