@@ -498,6 +498,26 @@ int64_t coroutine_fn block_copy_start_known(BlockCopyState *s,
     return cost;
 }
 
+int coroutine_fn block_copy_claimed(BlockCopyState *s, int64_t offset,
+                                    int64_t bytes, bool *is_read)
+{
+    int64_t end = offset + bytes;
+    int ret = 0;
+
+    while (offset < end && ret >= 0) {
+        BlockCopyPiece p = {
+            .s = s,
+            .source = s->cfg.source,
+            .claim = { .offset = offset, .bytes = end - offset },
+        };
+
+        piece_classify(&p);
+        ret = copy_piece(&p, is_read);
+        offset += p.claim.bytes;
+    }
+    return MIN(ret, 0);
+}
+
 int64_t block_copy_known_data(BlockCopyState *s, int64_t offset)
 {
     return offset >= s->data_start && offset < s->data_end

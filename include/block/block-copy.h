@@ -106,6 +106,11 @@ void coroutine_fn block_copy_claim_begin(BlockCopyState *s,
 void coroutine_fn block_copy_claim_end(BlockCopyState *s,
                                        BlockCopyClaim *claim);
 
+/* Copy a range that the caller has claimed, in the caller's coroutine: done()
+ * is not called.  0 or -errno; *@is_read is set if the source failed. */
+int coroutine_fn block_copy_claimed(BlockCopyState *s, int64_t offset,
+                                    int64_t bytes, bool *is_read);
+
 /* The first byte from @offset on, below @end, that nobody claims; @end if
  * there is none. *free_bytes is how many follow it. */
 int64_t block_copy_next_free(BlockCopyState *s, int64_t offset, int64_t end,

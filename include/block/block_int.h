@@ -696,6 +696,32 @@ void stream_start(const char *job_id, BlockDriverState *bs,
                   BlockDriverState *base, const char *backing_file_str,
                   int64_t speed, BlockdevOnError on_error, Error **errp);
 
+/* A backup job as a command asks for it. */
+typedef struct BackupJobConfig {
+    const char *job_id;         /* NULL: the device's name */
+    BlockDriverState *bs;
+    BlockDriverState *target;   /* as long as @bs */
+    int creation_flags;         /* BLOCK_JOB_* */
+    int64_t speed;              /* bytes/s, 0 = unlimited */
+    /* BITMAP instead of INCREMENTAL. */
+    MirrorSyncMode sync_mode;
+    BdrvDirtyBitmap *sync_bitmap; /* may be NULL unless BITMAP */
+    BitmapSyncMode bitmap_mode;
+    bool compress;
+    int64_t max_workers;        /* > 0 */
+    int64_t max_chunk;          /* bytes, 0: default */
+    BlockdevOnError on_source_error;
+    BlockdevOnError on_target_error;
+    const char *filter_node_name;
+    struct BlockJobTxn *txn;    /* may be NULL */
+    BlockCompletionFunc *cb;    /* may be NULL */
+    void *opaque;
+} BackupJobConfig;
+
+/* Main thread: make the job, which has to be started; from now on the source
+ * is held as it is.  NULL with @errp, nothing changed. */
+struct BlockJob *backup_job_create(const BackupJobConfig *cfg, Error **errp);
+
 /* A commit job as a command asks for it. */
 typedef struct CommitJobConfig {
     const char *job_id;         /* NULL: the device's name */
@@ -729,6 +755,9 @@ void commit_active_start(const char *job_id, BlockDriverState *bs,
                          const char *filter_node_name,
                          BlockCompletionFunc *cb, void *opaque,
                          bool auto_complete, Error **errp);
+/* Without a job: move what @bs has itself into its backing file, and empty it
+ * if it can be. Main thread; 0 or -errno. */
+int bdrv_commit(BlockDriverState *bs);
 
 static inline bool bdrv_is_quiesced(BlockDriverState *bs)
 {

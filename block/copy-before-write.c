@@ -1,0 +1,441 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * copy-before-write: a filter that lets a target keep what its node had at
+ * the moment when the filter came.  Before a write, the old content of the
+ * clusters that it touches is copied, unless that was done before.
+ *
+ * Invariants
+ *   1. A bit of ->todo is set as long as the target does not have the old
+ *      content of its cluster.  No write reaches such a cluster, unless the
+ *      snapshot was given up (->snapshot_error).
+ *   2. Who copies a cluster has claimed it in ->copy, and clears the bit
+ *      before the claim ends.
+ *   3. ->copy outlives all requests: each copy for a write counts as in
+ *      flight until it has ended, even if the write did not wait for it.
+ *
+ * Context: requests run in the AioContext of the node, as the job does.
+ */
+#include "qemu/osdep.h"
+#include "block/copy-before-write.h"
+#include "qapi/error.h"
+#include "qapi/qmp/qdict.h"
+#include "qemu/cutils.h"
+#include "qemu/timer.h"
+
+#define CBW_MIN_CLUSTER     (64 * KiB)
+#define CBW_MAX_CHUNK       (1 * MiB)
+#define CBW_MAX_BYTES       (32 * MiB)
+#define CBW_MAX_WORKERS     64
+
+struct CbwFilter {
+    /* Immutable once open */
+    BdrvChild *target;
+    int64_t cluster;
+    int64_t length;
+    OnCbwError on_error;
+    uint64_t timeout_ns;        /* 0: none */
+    BlockCopyState *copy;
+
+    /* Set in drained sections */
+    BlockCopyDone *done;        /* may be NULL */
+    void *opaque;
+
+    /* The AioContext of the node */
+    HBitmap *todo;
+    bool skip_unallocated;
+    int snapshot_error;
+};
+
+/* ---- Copying ---- */
+
+static void cbw_clear(CbwFilter *s, int64_t offset, int64_t bytes)
+{
+    int64_t end = MIN(QEMU_ALIGN_UP(offset + bytes, s->cluster), s->length);
+
+    hbitmap_reset(s->todo, offset, end - offset);
+}
+
+/* A piece of the user's. */
+static void cbw_piece_done(void *opaque, int64_t offset, int64_t bytes,
+                           int ret, bool is_read)
+{
+    CbwFilter *s = opaque;
+
+    if (ret >= 0) {
+        cbw_clear(s, offset, bytes);
+    }
+    if (s->done) {
+        s->done(s->opaque, offset, bytes, ret, is_read);
+    }
+}
+
+typedef struct CbwCall {
+    BlockDriverState *bs;
+    int64_t offset;
+    int64_t bytes;
+    int ret;
+} CbwCall;
+
+/* Copy one claimed run of clusters. */
+static int coroutine_fn cbw_copy_run(BlockDriverState *bs, int64_t offset,
+                                     int64_t bytes)
+{
+    CbwFilter *s = bs->opaque;
+    bool is_read = false;
+    int ret;
+
+    if (s->skip_unallocated) {
+        int64_t n = bytes;
+
+        ret = bdrv_co_is_allocated(bdrv_skip_filters(bs->file->bs), offset,
+                                   bytes, &n);
+        if (ret == 0 && n == bytes) {
+            cbw_clear(s, offset, bytes);
+            return 0;
+        }
+    }
+    ret = block_copy_claimed(s->copy, offset, bytes, &is_read);
+    if (ret >= 0) {
+        cbw_clear(s, offset, bytes);
+        if (s->done) {
+            s->done(s->opaque, offset, bytes, 0, false);
+        }
+    }
+    return ret;
+}
+
+static void coroutine_fn cbw_call_entry(void *opaque)
+{
+    CbwCall *call = opaque;
+    CbwFilter *s = call->bs->opaque;
+    int64_t end = call->offset + call->bytes;
+    int64_t start, n;
+    BlockCopyClaim claim;
+
+    /* Nobody else copies a part of this range meanwhile; what others have
+     * copied when we get it has no bits any more. */
+    block_copy_claim_begin(s->copy, &claim, call->offset, call->bytes);
+    while (call->ret >= 0 &&
+           hbitmap_next_dirty_area(s->todo, call->offset, end, CBW_MAX_CHUNK,
+                                   &start, &n)) {
+        call->ret = cbw_copy_run(call->bs, start, n);
+    }
+    block_copy_claim_end(s->copy, &claim);
+    bdrv_dec_in_flight(call->bs);
+}
+
+/* [@offset, @offset + @bytes) is about to change. */
+static int coroutine_fn cbw_before_write(BlockDriverState *bs, int64_t offset,
+                                         int64_t bytes)
+{
+    CbwFilter *s = bs->opaque;
+    int64_t start = QEMU_ALIGN_DOWN(offset, s->cluster);
+    int64_t end = MIN(QEMU_ALIGN_UP(offset + bytes, s->cluster), s->length);
+    CbwCall *call;
+    int ret;
+
+    if (s->snapshot_error || start >= end ||
+        hbitmap_next_dirty(s->todo, start, end - start) < 0) {
+        return 0;
+    }
+    call = g_new0(CbwCall, 1);
+    call->bs = bs;
+    call->offset = start;
+    call->bytes = end - start;
+    bdrv_inc_in_flight(bs);
+    ret = qemu_co_timeout(cbw_call_entry, call, s->timeout_ns, g_free);
+    if (ret >= 0) {
+        ret = call->ret;
+        g_free(call);
+    }
+    if (ret < 0 && s->on_error == ON_CBW_ERROR_BREAK_SNAPSHOT) {
+        if (!s->snapshot_error) {
+            s->snapshot_error = ret;
+        }
+        ret = 0;
+    }
+    return ret;
+}
+
+/* ---- Requests ---- */
+
+static int coroutine_fn cbw_preadv(BlockDriverState *bs, int64_t offset,
+                                   int64_t bytes, QEMUIOVector *qiov,
+                                   size_t qiov_offset, BdrvRequestFlags flags)
+{
+    return bdrv_co_preadv_part(bs->file, offset, bytes, qiov, qiov_offset,
+                               flags);
+}
+
+static int coroutine_fn cbw_pwritev(BlockDriverState *bs, int64_t offset,
+                                    int64_t bytes, QEMUIOVector *qiov,
+                                    size_t qiov_offset, BdrvRequestFlags flags)
+{
+    int ret = 0;
+
+    if (!(flags & BDRV_REQ_WRITE_UNCHANGED)) {
+        ret = cbw_before_write(bs, offset, bytes);
+    }
+    return ret < 0 ? ret : bdrv_co_pwritev_part(bs->file, offset, bytes, qiov,
+                                                qiov_offset, flags);
+}
+
+static int coroutine_fn cbw_pwrite_zeroes(BlockDriverState *bs,
+                                          int64_t offset, int64_t bytes,
+                                          BdrvRequestFlags flags)
+{
+    int ret = 0;
+
+    if (!(flags & BDRV_REQ_WRITE_UNCHANGED)) {
+        ret = cbw_before_write(bs, offset, bytes);
+    }
+    return ret < 0 ? ret : bdrv_co_pwrite_zeroes(bs->file, offset, bytes,
+                                                 flags);
+}
+
+static int coroutine_fn cbw_pdiscard(BlockDriverState *bs, int64_t offset,
+                                     int64_t bytes)
+{
+    int ret = cbw_before_write(bs, offset, bytes);
+
+    return ret < 0 ? ret : bdrv_co_pdiscard(bs->file, offset, bytes);
+}
+
+static int coroutine_fn cbw_flush(BlockDriverState *bs)
+{
+    return bs->file ? bdrv_co_flush(bs->file->bs) : 0;
+}
+
+/* ---- Open and close ---- */
+
+static int64_t cbw_getlength(BlockDriverState *bs)
+{
+    return bs->file ? bdrv_getlength(bs->file->bs) : 0;
+}
+
+static void cbw_child_perm(BlockDriverState *bs, BdrvChild *c,
+                           const BdrvChildRole *role,
+                           BlockReopenQueue *reopen_queue,
+                           uint64_t perm, uint64_t shared,
+                           uint64_t *nperm, uint64_t *nshared)
+{
+    if (role != &child_file) {
+        /* The source may be in the target's chain, and be written to. */
+        *nperm = BLK_PERM_WRITE;
+        *nshared = BLK_PERM_ALL & ~BLK_PERM_RESIZE;
+        return;
+    }
+    bdrv_filter_default_perms(bs, c, role, reopen_queue, perm, shared, nperm,
+                              nshared);
+    if (!QLIST_EMPTY(&bs->parents)) {
+        if (perm & BLK_PERM_WRITE) {
+            *nperm |= BLK_PERM_CONSISTENT_READ;
+        }
+        /* Writes that go around the filter would not be seen. */
+        *nshared &= ~(BLK_PERM_WRITE | BLK_PERM_RESIZE);
+    }
+}
+
+int64_t bdrv_cbw_cluster_size(BlockDriverState *target, Error **errp)
+{
+    bool has_chain = bdrv_backing_chain_next(target);
+    BlockDriverInfo bdi;
+    int ret = bdrv_get_info(target, &bdi);
+
+    if (ret < 0 && ret != -ENOTSUP && !has_chain) {
+        error_setg_errno(errp, -ret, "Couldn't determine the cluster size of "
+                         "the target image '%s', which has no backing file",
+                         bdrv_get_device_or_node_name(target));
+        return ret;
+    }
+    return MAX(CBW_MIN_CLUSTER, ret < 0 ? 0 : bdi.cluster_size);
+}
+
+/* The engine for the pair of edges. */
+static void cbw_make_copy_state(BlockDriverState *bs, const CbwConfig *cfg)
+{
+    CbwFilter *s = bs->opaque;
+    bool overlap = bdrv_chain_contains(s->target->bs,
+                                       bdrv_skip_filters(bs->file->bs));
+    int64_t chunk = cfg && cfg->max_chunk ? cfg->max_chunk : CBW_MAX_CHUNK;
+    BlockCopyConfig copy = {
+        .source = bs->file,
+        .target = s->target,
+        .length = s->length,
+        .align = s->cluster,
+        .max_chunk = MAX(QEMU_ALIGN_DOWN(chunk, s->cluster), s->cluster),
+        .max_bytes = CBW_MAX_BYTES,
+        .max_pieces = cfg && cfg->max_workers ? cfg->max_workers
+                                              : CBW_MAX_WORKERS,
+        .unmap = true,
+        .done = cbw_piece_done,
+        .opaque = s,
+    };
+
+    if (overlap) {
+        /* Who reads the target, and with it the source, must be done before
+         * the source changes. */
+        copy.write_flags |= BDRV_REQ_SERIALISING;
+    }
+    if (cfg && cfg->compress) {
+        copy.write_flags |= BDRV_REQ_WRITE_COMPRESSED;
+        /* A compressed write is one cluster. */
+        copy.max_chunk = s->cluster;
+    }
+    block_copy_state_free(s->copy);
+    s->copy = block_copy_state_new(&copy);
+}
+
+static int cbw_open(BlockDriverState *bs, QDict *options, int flags,
+                    Error **errp)
+{
+    CbwFilter *s = bs->opaque;
+    const char *on_error = qdict_get_try_str(options, "on-cbw-error");
+    const char *timeout = qdict_get_try_str(options, "cbw-timeout");
+    uint64_t seconds = qdict_get_try_int(options, "cbw-timeout", 0);
+    int i, ret;
+
+    if (timeout && qemu_strtou64(timeout, NULL, 10, &seconds) < 0) {
+        error_setg(errp, "Parameter 'cbw-timeout' expects a number");
+        return -EINVAL;
+    }
+    if (seconds > UINT32_MAX) {
+        error_setg(errp, "Parameter 'cbw-timeout' is out of range");
+        return -EINVAL;
+    }
+    s->timeout_ns = seconds * NANOSECONDS_PER_SECOND;
+    i = on_error ? qapi_enum_parse(&OnCbwError_lookup, on_error, -1, errp)
+                 : ON_CBW_ERROR_BREAK_GUEST_WRITE;
+    if (i < 0) {
+        return -EINVAL;
+    }
+    s->on_error = i;
+    qdict_del(options, "cbw-timeout");
+    qdict_del(options, "on-cbw-error");
+    ret = bdrv_open_file_child(NULL, options, "file", bs, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    s->target = bdrv_open_child(NULL, options, "target", bs, &child_format,
+                                false, errp);
+    if (!s->target) {
+        return -EINVAL;
+    }
+    s->cluster = bdrv_cbw_cluster_size(s->target->bs, errp);
+    s->length = bdrv_getlength(bs->file->bs);
+    if (s->cluster < 0) {
+        return s->cluster;
+    }
+    if (s->length < 0) {
+        error_setg_errno(errp, -s->length, "Can't get the length of '%s'",
+                         bs->file->bs->node_name);
+        return s->length;
+    }
+    bs->total_sectors = DIV_ROUND_UP(s->length, BDRV_SECTOR_SIZE);
+    bs->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED |
+        (BDRV_REQ_FUA & bs->file->bs->supported_write_flags);
+    bs->supported_zero_flags = BDRV_REQ_WRITE_UNCHANGED |
+        ((BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK) &
+         bs->file->bs->supported_zero_flags);
+    s->todo = hbitmap_alloc(s->length, ctz64(s->cluster));
+    if (s->length) {
+        hbitmap_set(s->todo, 0, s->length);
+    }
+    cbw_make_copy_state(bs, NULL);
+    return 0;
+}
+
+static void cbw_close(BlockDriverState *bs)
+{
+    CbwFilter *s = bs->opaque;
+
+    block_copy_state_free(s->copy);
+    s->copy = NULL;
+    if (s->todo) {
+        hbitmap_free(s->todo);
+        s->todo = NULL;
+    }
+}
+
+static const char *const cbw_strong_opts[] = { "target", NULL };
+
+BlockDriver bdrv_copy_before_write = {
+    .format_name = "copy-before-write",
+    .instance_size = sizeof(CbwFilter),
+    .is_filter = true,
+    .strong_runtime_opts = cbw_strong_opts,
+    .bdrv_open = cbw_open,
+    .bdrv_close = cbw_close,
+    .bdrv_child_perm = cbw_child_perm,
+    .bdrv_getlength = cbw_getlength,
+    .bdrv_co_preadv_part = cbw_preadv,
+    .bdrv_co_pwritev_part = cbw_pwritev,
+    .bdrv_co_pwrite_zeroes = cbw_pwrite_zeroes,
+    .bdrv_co_pdiscard = cbw_pdiscard,
+    .bdrv_co_flush = cbw_flush,
+};
+
+/* ---- For jobs ---- */
+
+BlockDriverState *bdrv_cbw_append(BlockDriverState *source,
+                                  BlockDriverState *target,
+                                  const CbwConfig *cfg, Error **errp)
+{
+    QDict *opts = qdict_new();
+    BlockDriverState *filter;
+    CbwFilter *s;
+
+    qdict_put_str(opts, "driver", "copy-before-write");
+    qdict_put_str(opts, "file", source->node_name);
+    qdict_put_str(opts, "target", target->node_name);
+    if (cfg->filter_node_name) {
+        qdict_put_str(opts, "node-name", cfg->filter_node_name);
+    }
+    filter = bdrv_insert_node(source, opts, BDRV_O_RDWR, errp);
+    if (!filter) {
+        error_prepend(errp, "Cannot append copy-before-write filter: ");
+        return NULL;
+    }
+    filter->implicit = !cfg->filter_node_name;
+    s = filter->opaque;
+    s->done = cfg->done;
+    cbw_make_copy_state(filter, cfg);
+    return filter;
+}
+
+void bdrv_cbw_drop(BlockDriverState *filter)
+{
+    bdrv_drop_filter(filter, &error_abort);
+    bdrv_unref(filter);
+}
+
+void bdrv_cbw_set_opaque(BlockDriverState *filter, void *opaque)
+{
+    ((CbwFilter *)filter->opaque)->opaque = opaque;
+}
+
+HBitmap *bdrv_cbw_todo(BlockDriverState *filter)
+{
+    return ((CbwFilter *)filter->opaque)->todo;
+}
+
+BlockCopyState *bdrv_cbw_copy_state(BlockDriverState *filter)
+{
+    return ((CbwFilter *)filter->opaque)->copy;
+}
+
+int64_t bdrv_cbw_granularity(BlockDriverState *filter)
+{
+    return ((CbwFilter *)filter->opaque)->cluster;
+}
+
+void bdrv_cbw_set_skip_unallocated(BlockDriverState *filter, bool skip)
+{
+    ((CbwFilter *)filter->opaque)->skip_unallocated = skip;
+}
+
+int bdrv_cbw_snapshot_error(BlockDriverState *filter)
+{
+    return ((CbwFilter *)filter->opaque)->snapshot_error;
+}
