@@ -504,3 +504,97 @@ void commit_start(const char *job_id, BlockDriverState *bs,
 
     commit_start_job(&cfg, errp);
 }
+
+/* ---- Without a job ---- */
+
+/* Copy what @bs has itself. */
+static int commit_copy_layer(BlockDriverState *bs, BlockBackend *src,
+                             BlockBackend *dst)
+{
+    int64_t length = blk_getlength(src), offset = 0, n;
+    int64_t dst_length = blk_getlength(dst);
+    void *buf;
+    int ret = MIN(MIN(length, dst_length), 0);
+
+    if (ret == 0 && dst_length < length) {
+        ret = bdrv_truncate(blk_root(dst), length, false, PREALLOC_MODE_OFF, 0,
+                            NULL);
+    }
+    buf = qemu_blockalign(bs, COMMIT_CHUNK);
+    while (ret >= 0 && offset < length) {
+        ret = bdrv_is_allocated(bs, offset, MIN(length - offset, COMMIT_CHUNK),
+                                &n);
+        if (ret > 0) {
+            ret = blk_pread(src, offset, n, buf, 0);
+            if (ret >= 0) {
+                ret = blk_pwrite(dst, offset, n, buf, 0);
+            }
+        }
+        offset += n;
+    }
+    qemu_vfree(buf);
+    return MIN(ret, 0);
+}
+
+/* With the filter between the two nodes. */
+static int commit_layer(BlockDriverState *bs, BlockDriverState *backing)
+{
+    BlockBackend *src = blk_new_with_bs(bs, BLK_PERM_CONSISTENT_READ |
+                                        BLK_PERM_WRITE_UNCHANGED,
+                                        BLK_PERM_ALL, NULL);
+    BlockBackend *dst = src ? blk_new_with_bs(backing, BLK_PERM_WRITE |
+                                              BLK_PERM_RESIZE, BLK_PERM_ALL,
+                                              NULL) : NULL;
+    int ret = -EPERM;
+
+    if (dst) {
+        ret = commit_copy_layer(bs, src, dst);
+    }
+    if (ret >= 0) {
+        /* Before what is above it goes. */
+        ret = bdrv_flush(backing);
+    }
+    if (ret >= 0 && bs->drv->bdrv_make_empty) {
+        ret = bdrv_make_empty(blk_root(src), NULL);
+        ret = ret < 0 ? ret : bdrv_flush(bs);
+    }
+    blk_unref(dst);
+    blk_unref(src);
+    return ret;
+}
+
+int bdrv_commit(BlockDriverState *bs)
+{
+    BlockDriverState *backing = bs->drv ? bdrv_cow_bs(bs) : NULL;
+    BlockDriverState *filter;
+    bool read_only;
+    int ret = -EPERM;
+
+    if (!backing) {
+        return bs->drv ? -ENOTSUP : -ENOMEDIUM;
+    }
+    if (bdrv_op_is_blocked(bs, BLOCK_OP_TYPE_COMMIT_SOURCE, NULL) ||
+        bdrv_op_is_blocked(backing, BLOCK_OP_TYPE_COMMIT_TARGET, NULL)) {
+        return -EBUSY;
+    }
+    read_only = bdrv_is_read_only(backing);
+    if (read_only && bdrv_reopen_set_read_only(backing, false, NULL) < 0) {
+        return -EACCES;
+    }
+    bdrv_ref(backing);
+    filter = bdrv_new_open_driver(&bdrv_commit_top, NULL, BDRV_O_RDWR, NULL);
+    if (filter) {
+        filter->implicit = true;
+        if (bdrv_set_backing_hd_check(filter, backing, NULL) >= 0 &&
+            bdrv_set_backing_hd_check(bs, filter, NULL) >= 0) {
+            ret = commit_layer(bs, backing);
+        }
+        bdrv_set_backing_hd(bs, backing, &error_abort);
+        bdrv_unref(filter);
+    }
+    if (read_only) {
+        bdrv_reopen_set_read_only(backing, true, NULL);
+    }
+    bdrv_unref(backing);
+    return ret;
+}

@@ -143,6 +143,48 @@ static void hmp_block_stream(Monitor *mon, const QDict *qdict)
     hmp_handle_error(mon, err);
 }
 
+static int commit_backend(BlockBackend *blk)
+{
+    AioContext *ctx = blk_get_aio_context(blk);
+    int ret;
+
+    aio_context_acquire(ctx);
+    ret = bdrv_commit(bdrv_skip_implicit_filters(blk_bs(blk)));
+    aio_context_release(ctx);
+    return ret;
+}
+
+static void hmp_commit(Monitor *mon, const QDict *qdict)
+{
+    const char *device = qdict_get_str(qdict, "device");
+    BlockBackend *blk;
+    int ret = 0;
+
+    if (!strcmp(device, "all")) {
+        for (blk = blk_next(NULL); blk && ret >= 0; blk = blk_next(blk)) {
+            if (blk_bs(blk) &&
+                bdrv_cow_bs(bdrv_skip_implicit_filters(blk_bs(blk)))) {
+                ret = commit_backend(blk);
+            }
+        }
+    } else {
+        blk = blk_by_name(device);
+        if (!blk) {
+            monitor_printf(mon, "Device '%s' not found\n", device);
+            return;
+        }
+        if (!blk_bs(blk)) {
+            monitor_printf(mon, "Device '%s' has no medium\n", device);
+            return;
+        }
+        ret = commit_backend(blk);
+    }
+    if (ret < 0) {
+        monitor_printf(mon, "'commit' error for '%s': %s\n", device,
+                       strerror(-ret));
+    }
+}
+
 static void hmp_info_block_jobs(Monitor *mon, const QDict *qdict)
 {
     BlockJobInfoList *list = qmp_query_block_jobs(&error_abort), *l;
@@ -290,6 +332,8 @@ static const HMPCommand commands[] = {
       "change the length of a disk", hmp_block_resize },
     { "block_stream", "device:B,speed:o?,base:s?", "device [speed [base]]",
       "copy what backing files have into a disk", hmp_block_stream },
+    { "commit", "device:B", "device|all",
+      "move changes of a disk into its backing file", hmp_commit },
     { "drive_mirror", "reuse:-n,full:-f,device:B,target:s,format:s?",
       "[-n] [-f] device target [format]",
       "mirror a disk to an image (-n: which exists, -f: whole)",

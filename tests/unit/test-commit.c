@@ -271,6 +271,36 @@ static void test_frozen(gconstpointer opaque)
     teardown(&c);
 }
 
+/* Without a job; the chain stays. */
+static void test_synchronous(void)
+{
+    Chain c;
+    CommitJobConfig cfg;
+
+    setup(&c);
+    mem_set_length(c.layer[1], MEM_LENGTH / 2);
+    mem_fill(c.layer[1], PART, PART, 0x11);
+    g_assert_cmpint(bdrv_commit(c.layer[0]), ==, 0);
+    g_assert_true(bdrv_cow_bs(c.layer[0]) == c.layer[1]);
+    g_assert_true(mem_is_allocated(c.layer[1], 0));
+    g_assert_cmpint(bdrv_getlength(c.layer[1]), ==, MEM_LENGTH);
+    mem_check(c.guest, 0, PART, 0x10);
+    mem_check(c.guest, PART, PART, 0x11);
+    g_assert_cmpint(bdrv_commit(c.layer[4]), ==, -ENOTSUP);
+
+    cfg = config(&c);
+    cfg.speed = 1;
+    g_assert_true(commit_start_job(&cfg, &error_abort));
+    g_assert_cmpint(bdrv_commit(c.layer[0]), ==, -EBUSY);
+    block_job_cancel(block_job_get("job0"), true);
+    wait_gone();
+    mem_state(c.layer[1])->fail = "w";
+    g_assert_cmpint(bdrv_commit(c.layer[0]), ==, -EIO);
+    mem_state(c.layer[1])->fail = "";
+    g_assert_true(bdrv_cow_bs(c.layer[0]) == c.layer[1]);
+    teardown(&c);
+}
+
 int main(int argc, char **argv)
 {
     mem_test_init(&argc, &argv);
@@ -294,5 +324,6 @@ int main(int argc, char **argv)
                          test_short_base);
     g_test_add_data_func("/commit-active/frozen", GINT_TO_POINTER(true),
                          test_frozen);
+    g_test_add_func("/commit/synchronous", test_synchronous);
     return g_test_run();
 }
