@@ -593,6 +593,15 @@ void blk_set_dev_id(BlockBackend *blk, const char *id)
     blk->dev_id = g_strdup(id);
 }
 
+/* The whole path of the device, also if it is known by its ID; or NULL. */
+static char *device_path(BlockBackend *blk)
+{
+    if (!blk->dev_id || *blk->dev_id == '/') {
+        return g_strdup(blk->dev_id);
+    }
+    return g_strconcat("/machine/peripheral/", blk->dev_id, NULL);
+}
+
 BlockBackend *blk_by_qdev_id(const char *id, Error **errp)
 {
     g_autofree char *tail = g_strconcat("/", id, NULL);
@@ -600,9 +609,10 @@ BlockBackend *blk_by_qdev_id(const char *id, Error **errp)
     BlockBackend *blk = NULL;
 
     while ((blk = blk_all_next(blk))) {
-        if (blk->dev_id && (!strcmp(blk->dev_id, id) ||
-                            g_str_has_suffix(blk->dev_id, tail) ||
-                            g_str_has_suffix(blk->dev_id, part))) {
+        g_autofree char *path = device_path(blk);
+
+        if (path && (!strcmp(path, id) || g_str_has_suffix(path, tail) ||
+                     g_str_has_suffix(path, part))) {
             return blk;
         }
     }
