@@ -1,0 +1,388 @@
+/*
+ * SPDX-License-Identifier: MIT
+ *
+ * QMP: transaction.
+ *
+ * Each action is prepared in turn and adds to a Transaction how to keep or
+ * undo it.  All disks that were there at the start are drained meanwhile, so
+ * that what the actions see is of one moment.
+ *
+ * Invariant: until all actions are prepared, none has an effect that its
+ * abort hook does not take back: jobs are made but not started, bitmaps that
+ * go are only hidden, bits that are cleared are kept.
+ */
+#include "qemu/osdep.h"
+#include "blockdev-backup.h"
+#include "block/block_int.h"
+#include "block/blockjob_int.h"
+#include "sysemu/block-backend.h"
+#include "sysemu/blockdev.h"
+#include "qapi/error.h"
+#include "qapi/qapi-commands-block-core.h"
+#include "qapi/qapi-commands-transaction.h"
+#include "qemu/transactions.h"
+
+/* What an action needs to be kept or undone. */
+typedef struct ActionState {
+    BlockDriverState *bs;       /* a reference, or NULL */
+    BdrvDirtyBitmap *bitmap;
+    HBitmap *former;            /* bits of ->bitmap */
+    BlockJob *job;
+    AioContext *ctx;
+} ActionState;
+
+static void action_clean(void *opaque)
+{
+    ActionState *a = opaque;
+
+    bdrv_unref(a->bs);
+    g_free(a);
+}
+
+static BlockDriverState *find_node(const char *name, Error **errp)
+{
+    BlockDriverState *bs = bdrv_lookup_bs(name, name, NULL);
+
+    if (!bs) {
+        error_setg(errp, "Node '%s' not found", name);
+    }
+    return bs;
+}
+
+static BdrvDirtyBitmap *find_bitmap(const char *node, const char *name,
+                                    BlockDriverState **pbs, Error **errp)
+{
+    BdrvDirtyBitmap *bitmap;
+
+    *pbs = find_node(node, errp);
+    if (!*pbs) {
+        return NULL;
+    }
+    bitmap = bdrv_find_dirty_bitmap(*pbs, name);
+    if (!bitmap) {
+        error_setg(errp, "Dirty bitmap '%s' not found", name);
+    }
+    return bitmap;
+}
+
+static ActionState *action_new(Transaction *tran,
+                               const TransactionActionDrv *drv,
+                               BlockDriverState *bs, BdrvDirtyBitmap *bitmap)
+{
+    ActionState *a = g_new0(ActionState, 1);
+
+    a->bs = bs;
+    a->bitmap = bitmap;
+    bdrv_ref(bs);
+    tran_add(tran, drv, a);
+    return a;
+}
+
+/* ---- Bitmaps ---- */
+
+static void bitmap_release(void *opaque)
+{
+    bdrv_release_dirty_bitmap(((ActionState *)opaque)->bitmap);
+}
+
+static const TransactionActionDrv bitmap_add_drv = {
+    .abort = bitmap_release,
+    .clean = action_clean,
+};
+
+static bool prepare_bitmap_add(Transaction *tran, BlockDirtyBitmapAdd *arg,
+                               Error **errp)
+{
+    Error *local_err = NULL;
+    BlockDriverState *bs;
+
+    qmp_block_dirty_bitmap_add(arg->node, arg->name, arg->has_granularity,
+                               arg->granularity, arg->has_persistent,
+                               arg->persistent, arg->has_disabled,
+                               arg->disabled, &local_err);
+    if (local_err) {
+        error_propagate(errp, local_err);
+        return false;
+    }
+    bs = bdrv_lookup_bs(arg->node, arg->node, &error_abort);
+    action_new(tran, &bitmap_add_drv, bs,
+               bdrv_find_dirty_bitmap(bs, arg->name));
+    return true;
+}
+
+static void bitmap_remove_abort(void *opaque)
+{
+    ActionState *a = opaque;
+
+    bdrv_dirty_bitmap_skip_store(a->bitmap, false);
+    bdrv_dirty_bitmap_set_busy(a->bitmap, false);
+}
+
+static void bitmap_remove_commit(void *opaque)
+{
+    ActionState *a = opaque;
+
+    bdrv_dirty_bitmap_set_busy(a->bitmap, false);
+    bdrv_release_dirty_bitmap(a->bitmap);
+}
+
+static const TransactionActionDrv bitmap_remove_drv = {
+    .abort = bitmap_remove_abort,
+    .commit = bitmap_remove_commit,
+    .clean = action_clean,
+};
+
+/* It goes at the end; what the image has stored is not used any more. */
+static bool prepare_bitmap_remove(Transaction *tran, BlockDirtyBitmap *arg,
+                                  Error **errp)
+{
+    BlockDriverState *bs;
+    BdrvDirtyBitmap *bitmap = find_bitmap(arg->node, arg->name, &bs, errp);
+
+    if (!bitmap ||
+        bdrv_dirty_bitmap_check(bitmap, BDRV_BITMAP_BUSY | BDRV_BITMAP_RO,
+                                errp)) {
+        return false;
+    }
+    bdrv_dirty_bitmap_skip_store(bitmap, true);
+    bdrv_dirty_bitmap_set_busy(bitmap, true);
+    action_new(tran, &bitmap_remove_drv, bs, bitmap);
+    return true;
+}
+
+static void bitmap_restore(void *opaque)
+{
+    ActionState *a = opaque;
+
+    if (a->former) {
+        bdrv_restore_dirty_bitmap(a->bitmap, a->former);
+    }
+}
+
+static void bitmap_forget(void *opaque)
+{
+    ActionState *a = opaque;
+
+    if (a->former) {
+        hbitmap_free(a->former);
+    }
+}
+
+static const TransactionActionDrv bitmap_bits_drv = {
+    .abort = bitmap_restore,
+    .commit = bitmap_forget,
+    .clean = action_clean,
+};
+
+static bool prepare_bitmap_clear(Transaction *tran, BlockDirtyBitmap *arg,
+                                 Error **errp)
+{
+    BlockDriverState *bs;
+    BdrvDirtyBitmap *bitmap = find_bitmap(arg->node, arg->name, &bs, errp);
+    ActionState *a;
+
+    if (!bitmap ||
+        bdrv_dirty_bitmap_check(bitmap, BDRV_BITMAP_DEFAULT, errp)) {
+        return false;
+    }
+    a = action_new(tran, &bitmap_bits_drv, bs, bitmap);
+    bdrv_clear_dirty_bitmap(bitmap, &a->former);
+    return true;
+}
+
+static bool prepare_bitmap_merge(Transaction *tran,
+                                 BlockDirtyBitmapMerge *arg, Error **errp)
+{
+    Error *local_err = NULL;
+    BlockDriverState *bs;
+    BdrvDirtyBitmap *bitmap = find_bitmap(arg->node, arg->target, &bs, errp);
+    BdrvDirtyBitmap *empty;
+    ActionState *a;
+
+    if (!bitmap) {
+        return false;
+    }
+    /* Merging nothing is how to get a copy of the bits. */
+    empty = bdrv_create_dirty_bitmap(bs, bdrv_dirty_bitmap_granularity(bitmap),
+                                     NULL, errp);
+    if (!empty) {
+        return false;
+    }
+    a = action_new(tran, &bitmap_bits_drv, bs, bitmap);
+    bdrv_merge_dirty_bitmap(bitmap, empty, &a->former, &local_err);
+    bdrv_release_dirty_bitmap(empty);
+    if (!local_err) {
+        qmp_block_dirty_bitmap_merge(arg->node, arg->target, arg->bitmaps,
+                                     &local_err);
+    }
+    error_propagate(errp, local_err);
+    return !local_err;
+}
+
+static void bitmap_disable(void *opaque)
+{
+    bdrv_disable_dirty_bitmap(((ActionState *)opaque)->bitmap);
+}
+
+static void bitmap_enable(void *opaque)
+{
+    bdrv_enable_dirty_bitmap(((ActionState *)opaque)->bitmap);
+}
+
+static const TransactionActionDrv bitmap_enable_drv = {
+    .abort = bitmap_disable,
+    .clean = action_clean,
+};
+
+static const TransactionActionDrv bitmap_disable_drv = {
+    .abort = bitmap_enable,
+    .clean = action_clean,
+};
+
+static bool prepare_bitmap_switch(Transaction *tran, BlockDirtyBitmap *arg,
+                                  bool enable, Error **errp)
+{
+    BlockDriverState *bs;
+    BdrvDirtyBitmap *bitmap = find_bitmap(arg->node, arg->name, &bs, errp);
+
+    if (!bitmap ||
+        bdrv_dirty_bitmap_check(bitmap, BDRV_BITMAP_ALLOW_RO, errp)) {
+        return false;
+    }
+    if (bdrv_dirty_bitmap_enabled(bitmap) == enable) {
+        return true;
+    }
+    if (enable) {
+        bdrv_enable_dirty_bitmap(bitmap);
+        action_new(tran, &bitmap_enable_drv, bs, bitmap);
+    } else {
+        bdrv_disable_dirty_bitmap(bitmap);
+        action_new(tran, &bitmap_disable_drv, bs, bitmap);
+    }
+    return true;
+}
+
+/* ---- Jobs ---- */
+
+static void job_throw_away(void *opaque)
+{
+    ActionState *a = opaque;
+
+    aio_context_acquire(a->ctx);
+    block_job_early_fail(a->job);
+    aio_context_release(a->ctx);
+}
+
+static const TransactionActionDrv job_drv = {
+    .abort = job_throw_away,
+    .clean = action_clean,
+};
+
+static bool prepare_backup(Transaction *tran, TransactionAction *action,
+                           BlockJobTxn *txn, GPtrArray *jobs, Error **errp)
+{
+    bool drive = action->type == TRANSACTION_ACTION_KIND_DRIVE_BACKUP;
+    const char *device = drive ? action->u.drive_backup.data->device
+                               : action->u.blockdev_backup.data->device;
+    BlockDriverState *bs = qmp_get_root_bs(device, errp);
+    AioContext *ctx;
+    BlockJob *job;
+
+    if (!bs) {
+        return false;
+    }
+    ctx = bdrv_get_aio_context(bs);
+    aio_context_acquire(ctx);
+    job = drive ? drive_backup_prepare(action->u.drive_backup.data, txn, errp)
+                : blockdev_backup_prepare(action->u.blockdev_backup.data, txn,
+                                          errp);
+    aio_context_release(ctx);
+    if (job) {
+        ActionState *a = action_new(tran, &job_drv, bs, NULL);
+
+        a->job = job;
+        a->ctx = ctx;
+        g_ptr_array_add(jobs, job);
+    }
+    return job;
+}
+
+static void job_start(BlockJob *job)
+{
+    AioContext *ctx = blk_get_aio_context(job->blk);
+
+    aio_context_acquire(ctx);
+    block_job_start(job);
+    aio_context_release(ctx);
+}
+
+/* ---- The command ---- */
+
+static bool prepare(Transaction *tran, TransactionAction *action,
+                    BlockJobTxn *txn, GPtrArray *jobs, Error **errp)
+{
+    switch (action->type) {
+    case TRANSACTION_ACTION_KIND_ABORT:
+        error_setg(errp, "Transaction aborted using Abort action");
+        return false;
+    case TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_ADD:
+        return prepare_bitmap_add(tran, action->u.block_dirty_bitmap_add.data,
+                                  errp);
+    case TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_REMOVE:
+        return prepare_bitmap_remove(
+            tran, action->u.block_dirty_bitmap_remove.data, errp);
+    case TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_CLEAR:
+        return prepare_bitmap_clear(
+            tran, action->u.block_dirty_bitmap_clear.data, errp);
+    case TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_ENABLE:
+        return prepare_bitmap_switch(
+            tran, action->u.block_dirty_bitmap_enable.data, true, errp);
+    case TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_DISABLE:
+        return prepare_bitmap_switch(
+            tran, action->u.block_dirty_bitmap_disable.data, false, errp);
+    case TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_MERGE:
+        return prepare_bitmap_merge(
+            tran, action->u.block_dirty_bitmap_merge.data, errp);
+    case TRANSACTION_ACTION_KIND_BLOCKDEV_BACKUP:
+    case TRANSACTION_ACTION_KIND_DRIVE_BACKUP:
+        return prepare_backup(tran, action, txn, jobs, errp);
+    default:
+        g_assert_not_reached();
+    }
+}
+
+void qmp_transaction(TransactionActionList *actions, bool has_properties,
+                     TransactionProperties *properties, Error **errp)
+{
+    bool grouped = has_properties && properties->has_completion_mode &&
+        properties->completion_mode == ACTION_COMPLETION_MODE_GROUPED;
+    BlockJobTxn *txn = grouped ? block_job_txn_new() : NULL;
+    g_autoptr(GPtrArray) jobs = g_ptr_array_new();
+    Transaction *tran = tran_new();
+    bool ok = true;
+    guint i;
+
+    bdrv_drain_all_begin();
+    for (; actions && ok; actions = actions->next) {
+        TransactionActionKind kind = actions->value->type;
+
+        if (grouped && kind != TRANSACTION_ACTION_KIND_BLOCKDEV_BACKUP &&
+            kind != TRANSACTION_ACTION_KIND_DRIVE_BACKUP &&
+            kind != TRANSACTION_ACTION_KIND_ABORT) {
+            error_setg(errp, "Action '%s' does not support Transaction "
+                       "property completion-mode = %s",
+                       TransactionActionKind_str(kind),
+                       ActionCompletionMode_str(properties->completion_mode));
+            ok = false;
+            break;
+        }
+        ok = prepare(tran, actions->value, txn, jobs, errp);
+    }
+    tran_finalize(tran, ok ? 0 : -ECANCELED);
+    /* In the order of the actions, which a Transaction does not keep. */
+    for (i = 0; ok && i < jobs->len; i++) {
+        job_start(g_ptr_array_index(jobs, i));
+    }
+    bdrv_drain_all_end();
+    block_job_txn_unref(txn);
+}
