@@ -13,10 +13,6 @@
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 
-/* What the filter needs whether somebody reads or not: writes of copies. */
-#define COR_PERMS (DEFAULT_PERM_PASSTHROUGH & ~BLK_PERM_WRITE & \
-                   ~BLK_PERM_RESIZE)
-
 typedef struct CorState {
     BlockDriverState *bottom;   /* a reference; NULL: the whole chain */
     bool chain_frozen;
@@ -102,12 +98,10 @@ static void cor_child_perm(BlockDriverState *bs, BdrvChild *c,
                            uint64_t perm, uint64_t shared,
                            uint64_t *nperm, uint64_t *nshared)
 {
-    bool used = !QLIST_EMPTY(&bs->parents);
-
     bdrv_filter_default_perms(bs, c, role, reopen_queue, perm, shared, nperm,
                               nshared);
-    if (used) {
-        *nperm |= COR_PERMS;
+    if (!(bs->open_flags & BDRV_O_INACTIVE)) {
+        *nperm |= BLK_PERM_WRITE_UNCHANGED;
     }
 }
 
