@@ -232,34 +232,38 @@ BlockJob *blockdev_backup_prepare(const BlockdevBackup *arg, BlockJobTxn *txn,
                          &cfg, errp);
 }
 
-/* The context of @device's node, held; the main one's if there is none. */
-static AioContext *acquire_context_of(const char *device)
+/* Make the job of one of the commands and start it before @device's users go
+ * on: one command is an action like those of a transaction. */
+static void backup_and_start(const char *device, const BlockdevBackup *node,
+                             const DriveBackup *drive, Error **errp)
 {
-    BlockDriverState *bs = qmp_get_root_bs(device, NULL);
-    AioContext *ctx = bs ? bdrv_get_aio_context(bs) : qemu_get_aio_context();
+    BlockDriverState *bs = qmp_get_root_bs(device, errp);
+    AioContext *ctx;
+    BlockJob *job;
 
+    if (!bs) {
+        return;
+    }
+    ctx = bdrv_get_aio_context(bs);
     aio_context_acquire(ctx);
-    return ctx;
+    bdrv_ref(bs);
+    bdrv_drained_begin(bs);
+    job = drive ? drive_backup_prepare(drive, NULL, errp)
+                : blockdev_backup_prepare(node, NULL, errp);
+    if (job) {
+        block_job_start(job);
+    }
+    bdrv_drained_end(bs);
+    bdrv_unref(bs);
+    aio_context_release(ctx);
 }
 
 void qmp_blockdev_backup(BlockdevBackup *arg, Error **errp)
 {
-    AioContext *ctx = acquire_context_of(arg->device);
-    BlockJob *job = blockdev_backup_prepare(arg, NULL, errp);
-
-    if (job) {
-        block_job_start(job);
-    }
-    aio_context_release(ctx);
+    backup_and_start(arg->device, arg, NULL, errp);
 }
 
 void qmp_drive_backup(DriveBackup *arg, Error **errp)
 {
-    AioContext *ctx = acquire_context_of(arg->device);
-    BlockJob *job = drive_backup_prepare(arg, NULL, errp);
-
-    if (job) {
-        block_job_start(job);
-    }
-    aio_context_release(ctx);
+    backup_and_start(arg->device, NULL, arg, errp);
 }

@@ -4,8 +4,9 @@
  * QMP: transaction.
  *
  * Each action is prepared in turn and adds to a Transaction how to keep or
- * undo it.  All disks that were there at the start are drained meanwhile, so
- * that what the actions see is of one moment.
+ * undo it.  A disk that is backed up rests from its action on until all jobs
+ * have started, so that all backups are of one moment: no disk changes any
+ * more when the last one is taken.
  *
  * Invariant: until all actions are prepared, none has an effect that its
  * abort hook does not take back: jobs are made but not started, bitmaps that
@@ -30,6 +31,14 @@ typedef struct ActionState {
     BlockJob *job;
     AioContext *ctx;
 } ActionState;
+
+/* The jobs of a transaction, and their disks, which rest until all jobs have
+ * started. */
+typedef struct BackupSet {
+    BlockJobTxn *txn;
+    GPtrArray *jobs;
+    GPtrArray *drained;         /* references */
+} BackupSet;
 
 static void action_clean(void *opaque)
 {
@@ -279,7 +288,7 @@ static const TransactionActionDrv job_drv = {
 };
 
 static bool prepare_backup(Transaction *tran, TransactionAction *action,
-                           BlockJobTxn *txn, GPtrArray *jobs, Error **errp)
+                           BackupSet *set, Error **errp)
 {
     bool drive = action->type == TRANSACTION_ACTION_KIND_DRIVE_BACKUP;
     const char *device = drive ? action->u.drive_backup.data->device
@@ -293,16 +302,20 @@ static bool prepare_backup(Transaction *tran, TransactionAction *action,
     }
     ctx = bdrv_get_aio_context(bs);
     aio_context_acquire(ctx);
-    job = drive ? drive_backup_prepare(action->u.drive_backup.data, txn, errp)
-                : blockdev_backup_prepare(action->u.blockdev_backup.data, txn,
-                                          errp);
+    bdrv_ref(bs);
+    bdrv_drained_begin(bs);
+    g_ptr_array_add(set->drained, bs);
+    job = drive ? drive_backup_prepare(action->u.drive_backup.data, set->txn,
+                                       errp)
+                : blockdev_backup_prepare(action->u.blockdev_backup.data,
+                                          set->txn, errp);
     aio_context_release(ctx);
     if (job) {
         ActionState *a = action_new(tran, &job_drv, bs, NULL);
 
         a->job = job;
         a->ctx = ctx;
-        g_ptr_array_add(jobs, job);
+        g_ptr_array_add(set->jobs, job);
     }
     return job;
 }
@@ -316,10 +329,20 @@ static void job_start(BlockJob *job)
     aio_context_release(ctx);
 }
 
+static void undrain(BlockDriverState *bs)
+{
+    AioContext *ctx = bdrv_get_aio_context(bs);
+
+    aio_context_acquire(ctx);
+    bdrv_drained_end(bs);
+    bdrv_unref(bs);
+    aio_context_release(ctx);
+}
+
 /* ---- The command ---- */
 
 static bool prepare(Transaction *tran, TransactionAction *action,
-                    BlockJobTxn *txn, GPtrArray *jobs, Error **errp)
+                    BackupSet *set, Error **errp)
 {
     switch (action->type) {
     case TRANSACTION_ACTION_KIND_ABORT:
@@ -345,7 +368,7 @@ static bool prepare(Transaction *tran, TransactionAction *action,
             tran, action->u.block_dirty_bitmap_merge.data, errp);
     case TRANSACTION_ACTION_KIND_BLOCKDEV_BACKUP:
     case TRANSACTION_ACTION_KIND_DRIVE_BACKUP:
-        return prepare_backup(tran, action, txn, jobs, errp);
+        return prepare_backup(tran, action, set, errp);
     default:
         g_assert_not_reached();
     }
@@ -356,13 +379,18 @@ void qmp_transaction(TransactionActionList *actions, bool has_properties,
 {
     bool grouped = has_properties && properties->has_completion_mode &&
         properties->completion_mode == ACTION_COMPLETION_MODE_GROUPED;
-    BlockJobTxn *txn = grouped ? block_job_txn_new() : NULL;
     g_autoptr(GPtrArray) jobs = g_ptr_array_new();
+    g_autoptr(GPtrArray) drained = g_ptr_array_new();
+    BackupSet set = {
+        .txn = grouped ? block_job_txn_new() : NULL,
+        .jobs = jobs,
+        .drained = drained,
+    };
     Transaction *tran = tran_new();
     bool ok = true;
     guint i;
 
-    bdrv_drain_all_begin();
+    bdrv_drain_all();
     for (; actions && ok; actions = actions->next) {
         TransactionActionKind kind = actions->value->type;
 
@@ -376,13 +404,15 @@ void qmp_transaction(TransactionActionList *actions, bool has_properties,
             ok = false;
             break;
         }
-        ok = prepare(tran, actions->value, txn, jobs, errp);
+        ok = prepare(tran, actions->value, &set, errp);
     }
     tran_finalize(tran, ok ? 0 : -ECANCELED);
     /* In the order of the actions, which a Transaction does not keep. */
     for (i = 0; ok && i < jobs->len; i++) {
         job_start(g_ptr_array_index(jobs, i));
     }
-    bdrv_drain_all_end();
-    block_job_txn_unref(txn);
+    for (i = 0; i < drained->len; i++) {
+        undrain(g_ptr_array_index(drained, i));
+    }
+    block_job_txn_unref(set.txn);
 }
