@@ -20,7 +20,8 @@
     D(bdrv_blkdebug)     \
     D(bdrv_compress)     \
     D(bdrv_copy_before_write) \
-    D(bdrv_copy_on_read)
+    D(bdrv_copy_on_read) \
+    D(bdrv_preallocate)
 
 #define DECLARE_DRIVER(name) extern BlockDriver name;
 BLOCK_DRIVERS(DECLARE_DRIVER)
