@@ -235,6 +235,11 @@ static bool block_job_timer_pending(BlockJob *job)
     return timer_pending(&job->sleep_timer);
 }
 
+bool block_job_throttled(BlockJob *job)
+{
+    return job->speed && block_job_timer_pending(job);
+}
+
 static void block_job_sleep_timer_cb(void *opaque)
 {
     block_job_enter(opaque);
@@ -634,8 +639,36 @@ int64_t block_job_ratelimit_get_delay(BlockJob *job, uint64_t n)
     return job->speed ? ratelimit_calculate_delay(&job->limit, n) : 0;
 }
 
+/* Marks are at least so far apart, in nanoseconds. */
+#define RATE_STEP_NS    (2 * NANOSECONDS_PER_SECOND)
+
+static void rate_mark(BlockJobRate *rate, int64_t offset, int64_t now)
+{
+    if (!rate->newer_ns) {
+        rate->older_ns = rate->newer_ns = now;
+        rate->older = rate->newer = offset;
+    } else if (now - rate->newer_ns >= RATE_STEP_NS) {
+        rate->older_ns = rate->newer_ns;
+        rate->older = rate->newer;
+        rate->newer_ns = now;
+        rate->newer = offset;
+    }
+}
+
+int64_t block_job_rate(BlockJob *job)
+{
+    BlockJobRate *rate = &job->rate;
+    int64_t ns = get_clock_coarse() - rate->older_ns;
+
+    if (!rate->newer_ns || ns <= 0 || job->paused || job->completed) {
+        return 0;
+    }
+    return (double)(job->offset - rate->older) * NANOSECONDS_PER_SECOND / ns;
+}
+
 void block_job_progress_update(BlockJob *job, uint64_t done)
 {
+    rate_mark(&job->rate, job->offset, get_clock_coarse());
     job->offset += done;
 }
 

@@ -7,7 +7,7 @@
  * Each handler holds the AioContext of the job's node around the call.
  */
 #include "qemu/osdep.h"
-#include "block/blockjob_int.h"
+#include "blockjob-internal.h"
 #include "sysemu/block-backend.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-block-core.h"
@@ -194,7 +194,46 @@ void qmp_job_dismiss(const char *id, Error **errp)
 
 /* ---- Queries: oldest job last, as they have always been listed ---- */
 
-BlockJobInfoList *qmp_query_block_jobs(Error **errp)
+static JobPhase job_phase(BlockJob *job, int64_t dirty)
+{
+    switch (job->status) {
+    case BLOCK_JOB_STATUS_UNDEFINED:
+    case BLOCK_JOB_STATUS_CREATED:
+        return JOB_PHASE_CREATED;
+    case BLOCK_JOB_STATUS_RUNNING:
+    case BLOCK_JOB_STATUS_PAUSED:
+        return dirty < 0 ? JOB_PHASE_SCAN : JOB_PHASE_COPY;
+    case BLOCK_JOB_STATUS_READY:
+    case BLOCK_JOB_STATUS_STANDBY:
+        return JOB_PHASE_SYNC;
+    case BLOCK_JOB_STATUS_WAITING:
+    case BLOCK_JOB_STATUS_PENDING:
+    case BLOCK_JOB_STATUS_ABORTING:
+        return JOB_PHASE_FINISH;
+    default:
+        return JOB_PHASE_OVER;
+    }
+}
+
+static void job_add_detail(BlockJob *job, JobDetail *detail)
+{
+    bool counts = job->driver->dirty_bytes && !job->completed;
+    int64_t dirty = counts ? job->driver->dirty_bytes(job) : 0;
+
+    detail->has_phase = true;
+    detail->phase = job_phase(job, dirty);
+    detail->has_dirty_bytes = counts && dirty >= 0;
+    detail->dirty_bytes = dirty;
+    detail->has_rate = true;
+    detail->rate = block_job_rate(job);
+    detail->has_eta = detail->phase == JOB_PHASE_COPY && detail->rate > 0;
+    if (detail->has_eta) {
+        detail->eta = DIV_ROUND_UP(job->len - job->offset, detail->rate);
+    }
+}
+
+BlockJobInfoList *qmp_query_block_jobs(bool has_detail, bool detail,
+                                       Error **errp)
 {
     BlockJobInfoList *head = NULL, **tail = &head;
     BlockJob *job = NULL;
@@ -207,12 +246,11 @@ BlockJobInfoList *qmp_query_block_jobs(Error **errp)
             continue;
         }
         job_acquire(job, &ctx);
-        info = block_job_query(job, errp);
-        aio_context_release(ctx);
-        if (!info) {
-            qapi_free_BlockJobInfoList(head);
-            return NULL;
+        info = block_job_query(job, &error_abort);
+        if (has_detail && detail) {
+            job_add_detail(job, qapi_BlockJobInfo_base(info));
         }
+        aio_context_release(ctx);
         QAPI_LIST_APPEND(tail, info);
     }
     return head;
@@ -232,7 +270,7 @@ static JobInfo *job_info(BlockJob *job)
     return info;
 }
 
-JobInfoList *qmp_query_jobs(Error **errp)
+JobInfoList *qmp_query_jobs(bool has_detail, bool detail, Error **errp)
 {
     JobInfoList *head = NULL, **tail = &head;
     BlockJob *job = NULL;
@@ -246,6 +284,9 @@ JobInfoList *qmp_query_jobs(Error **errp)
         }
         job_acquire(job, &ctx);
         info = job_info(job);
+        if (has_detail && detail) {
+            job_add_detail(job, qapi_JobInfo_base(info));
+        }
         aio_context_release(ctx);
         QAPI_LIST_APPEND(tail, info);
     }

@@ -295,6 +295,11 @@ static void backup_clean(BlockJob *job)
     bdrv_unref(s->source);
 }
 
+static int64_t backup_dirty_bytes(BlockJob *job)
+{
+    return job->len - job->offset;
+}
+
 static const BlockJobDriver backup_job_driver = {
     .instance_size  = sizeof(BackupJob),
     .job_type       = BLOCK_JOB_TYPE_BACKUP,
@@ -303,6 +308,7 @@ static const BlockJobDriver backup_job_driver = {
     .commit         = backup_commit,
     .abort          = backup_abort,
     .clean          = backup_clean,
+    .dirty_bytes    = backup_dirty_bytes,
 };
 
 /* ---- Start ---- */

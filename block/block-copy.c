@@ -238,12 +238,10 @@ static BlockCopyClaim *find_overlap(BlockCopyState *s, int64_t offset,
 }
 
 static void claim_insert(BlockCopyState *s, BlockCopyClaim *claim,
-                         int64_t offset, int64_t bytes, bool is_piece)
+                         int64_t offset, int64_t bytes)
 {
     claim->offset = offset;
     claim->bytes = bytes;
-    claim->is_piece = is_piece;
-    claim->start_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
     qemu_co_queue_init(&claim->waiters);
     QTAILQ_INSERT_TAIL(&s->claims, claim, entry);
 }
@@ -257,7 +255,7 @@ void coroutine_fn block_copy_claim_begin(BlockCopyState *s,
     while ((c = find_overlap(s, offset, bytes))) {
         qemu_co_queue_wait(&c->waiters, NULL);
     }
-    claim_insert(s, claim, offset, bytes, false);
+    claim_insert(s, claim, offset, bytes);
 }
 
 void coroutine_fn block_copy_claim_end(BlockCopyState *s,
@@ -464,7 +462,7 @@ int64_t coroutine_fn block_copy_start(BlockCopyState *s, int64_t offset,
     assert(bytes > 0 && !find_overlap(s, offset, bytes));
     p->s = s;
     p->source = s->cfg.source;
-    claim_insert(s, &p->claim, offset, bytes, true);
+    claim_insert(s, &p->claim, offset, bytes);
     s->pieces++;
     piece_classify(p);
     started = p->claim.bytes;
@@ -490,7 +488,7 @@ int64_t coroutine_fn block_copy_start_known(BlockCopyState *s,
     p->s = s;
     p->source = source;
     p->method = method;
-    claim_insert(s, &p->claim, offset, bytes, true);
+    claim_insert(s, &p->claim, offset, bytes);
     s->pieces++;
     cost = piece_cost(p);
     s->bytes_in_flight += cost;
@@ -534,19 +532,6 @@ bool block_copy_full(BlockCopyState *s)
 bool block_copy_busy(BlockCopyState *s)
 {
     return !QTAILQ_EMPTY(&s->claims);
-}
-
-int64_t block_copy_oldest(BlockCopyState *s, int64_t *offset)
-{
-    BlockCopyClaim *c;
-
-    QTAILQ_FOREACH(c, &s->claims, entry) {
-        if (c->is_piece) {
-            *offset = c->offset;
-            return c->start_ns;
-        }
-    }
-    return -1;
 }
 
 void coroutine_fn block_copy_wait_one(BlockCopyState *s)

@@ -26,9 +26,32 @@
 
 /* Drain-all sections that are open; main thread. */
 static int drain_all_count;
+/* Who began the latest of them. */
+static const char *drain_all_by;
 
 /* End hooks of the section that ends in this thread now: how many run yet. */
 static __thread unsigned *end_hooks;
+
+/* ---- Who it was ---- */
+
+BlockDriverState *bdrv_drain_note(BlockDriverState *bs, const char *who)
+{
+    atomic_set(&bs->drained_by, who);
+    return bs;
+}
+
+void bdrv_drain_note_all(const char *who)
+{
+    drain_all_by = who;
+}
+
+const char *bdrv_drained_by(BlockDriverState *bs)
+{
+    if (bs->quiesce_counter > 0) {
+        return atomic_read(&bs->drained_by);
+    }
+    return bs->quiesce_all_counter > 0 ? drain_all_by : NULL;
+}
 
 /* ---- Parents ---- */
 
@@ -320,7 +343,7 @@ static void section_end(BlockDriverState *bs, DrainKind kind)
     BDRV_POLL_WHILE(bs, atomic_read(&pending) > 0);
 }
 
-void bdrv_drained_begin(BlockDriverState *bs)
+void (bdrv_drained_begin)(BlockDriverState *bs)
 {
     section_begin(bs, DRAIN_NODE);
 }
@@ -330,7 +353,7 @@ void bdrv_drained_end(BlockDriverState *bs)
     section_end(bs, DRAIN_NODE);
 }
 
-void bdrv_subtree_drained_begin(BlockDriverState *bs)
+void (bdrv_subtree_drained_begin)(BlockDriverState *bs)
 {
     section_begin(bs, DRAIN_SUBTREE);
 }
@@ -504,7 +527,7 @@ static void all_end(void)
     AIO_WAIT_WHILE(NULL, atomic_read(&pending) > 0);
 }
 
-void bdrv_drain_all_begin(void)
+void (bdrv_drain_all_begin)(void)
 {
     section_begin(NULL, DRAIN_ALL);
 }

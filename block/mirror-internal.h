@@ -38,6 +38,7 @@ typedef struct MirrorJob {
     /* The job's AioContext */
     BdrvDirtyBitmap *dirty_bitmap; /* what the target lacks */
     BlockCopyState *copy;
+    bool scanning;              /* dirty_bitmap is being set up */
     int64_t cursor;             /* where to look for dirty ranges */
     int64_t bytes_started;      /* pieces in flight, of any kind */
     bool backoff;               /* an ignored error: don't spin */
@@ -74,6 +75,7 @@ void coroutine_fn mirror_run(void *opaque);
 void mirror_piece_done(void *opaque, int64_t offset, int64_t bytes, int ret,
                        bool is_read);
 void coroutine_fn mirror_pause(BlockJob *job);
+int64_t mirror_dirty_bytes(BlockJob *job);
 
 /* From now on guest writes go to both sides; returns when the last one that
  * does not is over and dirty bits are no longer set by writes. */

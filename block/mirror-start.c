@@ -255,6 +255,7 @@ static const BlockJobDriver mirror_job_driver = {
     .pause                  = mirror_pause,
     .attached_aio_context   = mirror_attached_aio_context,
     .drain                  = mirror_drain,
+    .dirty_bytes            = mirror_dirty_bytes,
 };
 
 static const BlockJobDriver commit_active_job_driver = {
@@ -268,6 +269,7 @@ static const BlockJobDriver commit_active_job_driver = {
     .pause                  = mirror_pause,
     .attached_aio_context   = mirror_attached_aio_context,
     .drain                  = mirror_drain,
+    .dirty_bytes            = mirror_dirty_bytes,
 };
 
 /* ---- Start ---- */

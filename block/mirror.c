@@ -33,7 +33,7 @@
 #define MIRROR_BACKOFF_NS   (10 * SCALE_MS)
 
 /* Bytes that are dirty; the last unit may reach over the end. */
-static int64_t mirror_dirty_bytes(MirrorJob *s)
+static int64_t bytes_dirty(MirrorJob *s)
 {
     int64_t dirty = bdrv_get_dirty_count(s->dirty_bitmap);
     int64_t tail = s->length % s->granularity;
@@ -43,6 +43,16 @@ static int64_t mirror_dirty_bytes(MirrorJob *s)
         dirty -= s->granularity - tail;
     }
     return dirty;
+}
+
+int64_t mirror_dirty_bytes(BlockJob *job)
+{
+    MirrorJob *s = container_of(job, MirrorJob, common);
+
+    if (s->scanning) {
+        return -1;
+    }
+    return s->dirty_bitmap ? s->bytes_started + bytes_dirty(s) : 0;
 }
 
 static void mirror_set_dirty(MirrorJob *s, int64_t offset, int64_t bytes)
@@ -384,8 +394,7 @@ static void coroutine_fn mirror_loop(MirrorJob *s)
         if (mirror_must_stop(s)) {
             return;
         }
-        block_job_progress_set_remaining(job, s->bytes_started +
-                                              mirror_dirty_bytes(s));
+        block_job_progress_set_remaining(job, mirror_dirty_bytes(job));
         if (mirror_is_idle(s)) {
             if (mirror_in_sync(s)) {
                 /* A soft cancel has become a normal end. */
@@ -416,7 +425,9 @@ void coroutine_fn mirror_run(void *opaque)
     MirrorJob *s = opaque;
 
     block_job_progress_set_remaining(&s->common, 0);
+    s->scanning = true;
     mirror_init_dirty(s);
+    s->scanning = false;
     if (!mirror_must_stop(s)) {
         mirror_loop(s);
     }

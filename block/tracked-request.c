@@ -15,6 +15,7 @@
 #include "qemu/osdep.h"
 #include "block/block_int.h"
 #include "block/io-internal.h"
+#include "qemu/timer.h"
 
 void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
                                 int64_t offset, int64_t bytes,
@@ -27,7 +28,7 @@ void bdrv_tracked_request_begin(BdrvTrackedRequest *req, BlockDriverState *bs,
         .type = type,
         .overlap_offset = offset,
         .overlap_bytes = bytes,
-        .start_ns = -1,
+        .start_ns = get_clock_coarse(),
         .co = qemu_coroutine_self(),
     };
     qemu_co_queue_init(&req->wait_queue);

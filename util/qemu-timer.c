@@ -60,6 +60,11 @@ int64_t get_clock(void)
     return host_clock(CLOCK_MONOTONIC);
 }
 
+int64_t get_clock_coarse(void)
+{
+    return host_clock(CLOCK_MONOTONIC_COARSE);
+}
+
 int64_t get_clock_realtime(void)
 {
     return host_clock(CLOCK_REALTIME);

@@ -187,7 +187,8 @@ static void hmp_commit(Monitor *mon, const QDict *qdict)
 
 static void hmp_info_block_jobs(Monitor *mon, const QDict *qdict)
 {
-    BlockJobInfoList *list = qmp_query_block_jobs(&error_abort), *l;
+    BlockJobInfoList *list = qmp_query_block_jobs(false, false,
+                                                  &error_abort), *l;
 
     if (!list) {
         monitor_printf(mon, "No active jobs\n");

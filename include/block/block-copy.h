@@ -85,8 +85,6 @@ int64_t block_copy_known_data(BlockCopyState *s, int64_t offset);
 bool block_copy_full(BlockCopyState *s);
 /* There are pieces or claims. */
 bool block_copy_busy(BlockCopyState *s);
-/* When the oldest piece was started, QEMU_CLOCK_REALTIME; -1: none. */
-int64_t block_copy_oldest(BlockCopyState *s, int64_t *offset);
 
 /*
  * A range that somebody else works on (a write that goes to both sides):
@@ -95,8 +93,6 @@ int64_t block_copy_oldest(BlockCopyState *s, int64_t *offset);
 typedef struct BlockCopyClaim {
     int64_t offset;
     int64_t bytes;
-    int64_t start_ns;
-    bool is_piece;
     CoQueue waiters;
     QTAILQ_ENTRY(BlockCopyClaim) entry;
 } BlockCopyClaim;

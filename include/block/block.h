@@ -572,6 +572,17 @@ void bdrv_drain_all_end(void);
 void bdrv_drain(BlockDriverState *bs);
 void coroutine_fn bdrv_co_drain(BlockDriverState *bs);
 void bdrv_drain_all(void);
+/* Who began the latest section that reached @bs: a function's name; NULL if
+ * @bs is not drained, or if it is not known. */
+const char *bdrv_drained_by(BlockDriverState *bs);
+BlockDriverState *bdrv_drain_note(BlockDriverState *bs, const char *who);
+void bdrv_drain_note_all(const char *who);
+#define bdrv_drained_begin(bs) \
+    bdrv_drained_begin(bdrv_drain_note((bs), __func__))
+#define bdrv_subtree_drained_begin(bs) \
+    bdrv_subtree_drained_begin(bdrv_drain_note((bs), __func__))
+#define bdrv_drain_all_begin() \
+    (bdrv_drain_note_all(__func__), bdrv_drain_all_begin())
 /* For edges: quiesce the parent only. */
 void bdrv_parent_drained_begin_single(BdrvChild *c, bool poll);
 void bdrv_parent_drained_end_single(BdrvChild *c);

@@ -360,7 +360,7 @@ struct BdrvTrackedRequest {
     bool serialising;
     int64_t overlap_offset;     /* the range widened to alignment */
     int64_t overlap_bytes;
-    int64_t start_ns;           /* QEMU_CLOCK_REALTIME, for explanations */
+    int64_t start_ns;           /* get_clock_coarse(), for explanations */
     QLIST_ENTRY(BdrvTrackedRequest) list;
     Coroutine *co;
     CoQueue wait_queue;         /* requests that wait for this one */
@@ -419,6 +419,7 @@ struct BlockDriverState {
     int quiesce_counter;            /* drained and subtree sections */
     int recursive_quiesce_counter;  /* subtree sections of this node */
     int quiesce_all_counter;        /* drain-all sections seen */
+    const char *drained_by;         /* who began its latest section; atomic */
 
     /* Requests; the node's AioContext, atomics where marked */
     unsigned in_flight;             /* atomic */

@@ -23,6 +23,17 @@ typedef struct BlockJobDriver BlockJobDriver;
 typedef struct BlockJobTxn BlockJobTxn;
 
 /*
+ * How fast a job was lately: progress at two moments, some seconds apart.
+ * Times by get_clock_coarse(); newer_ns is 0 before the first progress.
+ */
+typedef struct BlockJobRate {
+    int64_t older_ns;
+    int64_t older;
+    int64_t newer_ns;
+    int64_t newer;
+} BlockJobRate;
+
+/*
  * A job.  Job classes embed it as the first member of their own struct.
  * Fields are read by users; only blockjob.c writes them, save the exceptions
  * that are named.
@@ -81,6 +92,7 @@ typedef struct BlockJob {
      * bytes. */
     int64_t offset;
     int64_t len;
+    BlockJobRate rate;
 
     /* Limit set last, in units of progress per second; 0 = none. */
     int64_t speed;

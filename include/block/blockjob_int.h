@@ -61,6 +61,10 @@ struct BlockJobDriver {
     /* Main, optional: drain nodes other than the main one, so that the job
      * can get on. Called repeatedly while somebody waits for the job. */
     void (*drain)(BlockJob *job);
+
+    /* Main, optional: bytes that are known to lack on the target; -1 while
+     * the job finds out what there is to copy. */
+    int64_t (*dirty_bytes)(BlockJob *job);
 };
 
 /*

@@ -78,6 +78,8 @@ static inline int64_t qemu_clock_get_us(QEMUClockType type)
 
 /* Monotonic host time. */
 int64_t get_clock(void);
+/* The same, a few milliseconds behind, for less than a tenth of the price. */
+int64_t get_clock_coarse(void);
 /* Wall-clock time since the epoch. */
 int64_t get_clock_realtime(void);
 

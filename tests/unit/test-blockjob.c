@@ -342,8 +342,11 @@ static void test_drain_pauses(void)
     g_assert_cmpint(job->pause_count, ==, 2);
     bdrv_drain_all_begin();
     g_assert_cmpint(job->pause_count, ==, 4);
+    g_assert_cmpstr(bdrv_drained_by(blk_bs(other)), ==, __func__);
     bdrv_drain_all_end();
     bdrv_subtree_drained_end(blk_bs(other));
+    g_assert_null(bdrv_drained_by(blk_bs(other)));
+    g_assert_cmpstr(bdrv_drained_by(blk_bs(blk)), ==, __func__);
     bdrv_drained_end(blk_bs(blk));
     g_assert_cmpint(job->pause_count, ==, 0);
     g_assert_false(job->paused);
