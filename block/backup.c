@@ -361,20 +361,6 @@ static bool backup_check(const BackupJobConfig *cfg, Error **errp)
     return backup_check_lengths(cfg, errp);
 }
 
-/* Only what the bitmap has. */
-static void backup_take_bitmap(BackupJob *s)
-{
-    HBitmap *todo = bdrv_cbw_todo(s->filter);
-    int64_t offset = 0, n;
-
-    hbitmap_reset_all(todo);
-    while (bdrv_dirty_bitmap_next_dirty_area(s->sync_bitmap, offset, s->length,
-                                             s->length, &offset, &n)) {
-        hbitmap_set(todo, offset, n);
-        offset += n;
-    }
-}
-
 /* Filter and job; the source is drained. */
 static BackupJob *backup_make(const BackupJobConfig *cfg, Error **errp)
 {
@@ -442,7 +428,7 @@ BlockJob *backup_job_create(const BackupJobConfig *cfg, Error **errp)
     s->on_target_error = cfg->on_target_error;
     s->length = bdrv_getlength(cfg->bs);
     if (s->sync_mode == MIRROR_SYNC_MODE_BITMAP) {
-        backup_take_bitmap(s);
+        bdrv_cbw_restrict(s->filter, s->sync_bitmap);
     }
     bdrv_cbw_set_skip_unallocated(s->filter,
                                   s->sync_mode == MIRROR_SYNC_MODE_TOP);

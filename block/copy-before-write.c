@@ -11,7 +11,11 @@
  *      snapshot was given up (->snapshot_error).
  *   2. Who copies a cluster has claimed it in ->copy, and clears the bit
  *      before the claim ends.
- *   3. ->copy outlives all requests: each copy for a write counts as in
+ *   3. A bit of ->copied is set if the target has the old content; that of
+ *      ->todo is clear then.  What has neither is not part of the snapshot.
+ *   4. A bit of ->todo that was set before the source was read, and still is
+ *      afterwards, proves that the old content was read.
+ *   5. ->copy outlives all requests: each copy for a write counts as in
  *      flight until it has ended, even if the write did not wait for it.
  *
  * Context: requests run in the AioContext of the node, as the job does.
@@ -43,17 +47,28 @@ struct CbwFilter {
 
     /* The AioContext of the node */
     HBitmap *todo;
+    HBitmap *copied;
     bool skip_unallocated;
     int snapshot_error;
 };
 
 /* ---- Copying ---- */
 
+/* Where the cluster ends that @end is in. */
+static int64_t cbw_round_up(CbwFilter *s, int64_t end)
+{
+    return MIN(QEMU_ALIGN_UP(end, s->cluster), s->length);
+}
+
 static void cbw_clear(CbwFilter *s, int64_t offset, int64_t bytes)
 {
-    int64_t end = MIN(QEMU_ALIGN_UP(offset + bytes, s->cluster), s->length);
+    hbitmap_reset(s->todo, offset, cbw_round_up(s, offset + bytes) - offset);
+}
 
-    hbitmap_reset(s->todo, offset, end - offset);
+static void cbw_set_copied(CbwFilter *s, int64_t offset, int64_t bytes)
+{
+    cbw_clear(s, offset, bytes);
+    hbitmap_set(s->copied, offset, bytes);
 }
 
 /* A piece of the user's. */
@@ -63,7 +78,7 @@ static void cbw_piece_done(void *opaque, int64_t offset, int64_t bytes,
     CbwFilter *s = opaque;
 
     if (ret >= 0) {
-        cbw_clear(s, offset, bytes);
+        cbw_set_copied(s, offset, bytes);
     }
     if (s->done) {
         s->done(s->opaque, offset, bytes, ret, is_read);
@@ -97,7 +112,7 @@ static int coroutine_fn cbw_copy_run(BlockDriverState *bs, int64_t offset,
     }
     ret = block_copy_claimed(s->copy, offset, bytes, &is_read);
     if (ret >= 0) {
-        cbw_clear(s, offset, bytes);
+        cbw_set_copied(s, offset, bytes);
         if (s->done) {
             s->done(s->opaque, offset, bytes, 0, false);
         }
@@ -131,7 +146,7 @@ static int coroutine_fn cbw_before_write(BlockDriverState *bs, int64_t offset,
 {
     CbwFilter *s = bs->opaque;
     int64_t start = QEMU_ALIGN_DOWN(offset, s->cluster);
-    int64_t end = MIN(QEMU_ALIGN_UP(offset + bytes, s->cluster), s->length);
+    int64_t end = cbw_round_up(s, offset + bytes);
     CbwCall *call;
     int ret;
 
@@ -205,6 +220,121 @@ static int coroutine_fn cbw_pdiscard(BlockDriverState *bs, int64_t offset,
 static int coroutine_fn cbw_flush(BlockDriverState *bs)
 {
     return bs->file ? bdrv_co_flush(bs->file->bs) : 0;
+}
+
+/* ---- The snapshot ---- */
+
+/* Where the old content of [@offset, @end) is, and for how many bytes.  NULL:
+ * nowhere. */
+static BdrvChild *cbw_place(BlockDriverState *bs, int64_t offset, int64_t end,
+                            int64_t *n)
+{
+    CbwFilter *s = bs->opaque;
+
+    if (hbitmap_status(s->todo, offset, end - offset, n)) {
+        return bs->file;
+    }
+    return hbitmap_status(s->copied, offset, *n, n) ? s->target : NULL;
+}
+
+/* How much of [@offset, @offset + @n), which was just read from @place, is what
+ * it was (invariant 4); -EACCES if that can't be told any more. */
+static int64_t cbw_still_valid(BlockDriverState *bs, BdrvChild *place,
+                               int64_t offset, int64_t n)
+{
+    CbwFilter *s = bs->opaque;
+
+    if (s->snapshot_error) {
+        return -EACCES;
+    }
+    if (place == bs->file && !hbitmap_status(s->todo, offset, n, &n)) {
+        return 0;
+    }
+    return n;
+}
+
+static int coroutine_fn cbw_preadv_snapshot(BlockDriverState *bs,
+                                            int64_t offset, int64_t bytes,
+                                            QEMUIOVector *qiov,
+                                            size_t qiov_offset)
+{
+    int64_t end = offset + bytes;
+
+    while (offset < end) {
+        int64_t n;
+        BdrvChild *place = cbw_place(bs, offset, end, &n);
+        int ret = -EACCES;
+
+        if (place) {
+            ret = bdrv_co_preadv_part(place, offset, n, qiov, qiov_offset, 0);
+        }
+        if (ret < 0) {
+            return ret;
+        }
+        n = cbw_still_valid(bs, place, offset, n);
+        if (n < 0) {
+            return n;
+        }
+        offset += n;
+        qiov_offset += n;
+    }
+    return 0;
+}
+
+static int coroutine_fn cbw_snapshot_block_status(BlockDriverState *bs,
+                                                  int64_t offset,
+                                                  int64_t bytes, int64_t *pnum)
+{
+    int64_t n;
+    int ret;
+
+    do {
+        BdrvChild *place = cbw_place(bs, offset, offset + bytes, &n);
+
+        if (!place) {
+            return -EACCES;
+        }
+        ret = bdrv_co_block_status_above(place->bs, NULL, offset, n, pnum,
+                                         NULL, NULL);
+        if (ret < 0) {
+            return ret;
+        }
+        if (*pnum == 0) {
+            /* It ends there, and goes on with zeroes. */
+            *pnum = n;
+            ret = BDRV_BLOCK_ZERO;
+        }
+        n = cbw_still_valid(bs, place, offset, *pnum);
+    } while (n == 0);
+    if (n < 0) {
+        return n;
+    }
+    *pnum = n;
+    return BDRV_BLOCK_ALLOCATED |
+           (ret & BDRV_BLOCK_ZERO ? BDRV_BLOCK_ZERO : BDRV_BLOCK_DATA);
+}
+
+static int coroutine_fn cbw_pdiscard_snapshot(BlockDriverState *bs,
+                                              int64_t offset, int64_t bytes)
+{
+    CbwFilter *s = bs->opaque;
+    int64_t start = QEMU_ALIGN_UP(offset, s->cluster);
+    int64_t end = offset + bytes;
+    BlockCopyClaim claim;
+    int ret;
+
+    if (end < s->length) {
+        end = QEMU_ALIGN_DOWN(end, s->cluster);
+    }
+    if (start >= end) {
+        return 0;
+    }
+    block_copy_claim_begin(s->copy, &claim, start, end - start);
+    hbitmap_reset(s->todo, start, end - start);
+    hbitmap_reset(s->copied, start, end - start);
+    ret = bdrv_co_pdiscard(s->target, start, end - start);
+    block_copy_claim_end(s->copy, &claim);
+    return ret;
 }
 
 /* ---- Open and close ---- */
@@ -287,33 +417,40 @@ static void cbw_make_copy_state(BlockDriverState *bs, const CbwConfig *cfg)
     s->copy = block_copy_state_new(&copy);
 }
 
-static int cbw_open(BlockDriverState *bs, QDict *options, int flags,
-                    Error **errp)
+/* Options that are not children. */
+static bool cbw_parse_options(CbwFilter *s, QDict *options, Error **errp)
 {
-    CbwFilter *s = bs->opaque;
     const char *on_error = qdict_get_try_str(options, "on-cbw-error");
     const char *timeout = qdict_get_try_str(options, "cbw-timeout");
     uint64_t seconds = qdict_get_try_int(options, "cbw-timeout", 0);
-    int i, ret;
+    int i;
 
     if (timeout && qemu_strtou64(timeout, NULL, 10, &seconds) < 0) {
         error_setg(errp, "Parameter 'cbw-timeout' expects a number");
-        return -EINVAL;
+        return false;
     }
     if (seconds > UINT32_MAX) {
         error_setg(errp, "Parameter 'cbw-timeout' is out of range");
-        return -EINVAL;
+        return false;
     }
     s->timeout_ns = seconds * NANOSECONDS_PER_SECOND;
     i = on_error ? qapi_enum_parse(&OnCbwError_lookup, on_error, -1, errp)
                  : ON_CBW_ERROR_BREAK_GUEST_WRITE;
     if (i < 0) {
-        return -EINVAL;
+        return false;
     }
     s->on_error = i;
     qdict_del(options, "cbw-timeout");
     qdict_del(options, "on-cbw-error");
-    ret = bdrv_open_file_child(NULL, options, "file", bs, errp);
+    return true;
+}
+
+static int cbw_open_children(BlockDriverState *bs, QDict *options,
+                             Error **errp)
+{
+    CbwFilter *s = bs->opaque;
+    int ret = bdrv_open_file_child(NULL, options, "file", bs, errp);
+
     if (ret < 0) {
         return ret;
     }
@@ -323,23 +460,90 @@ static int cbw_open(BlockDriverState *bs, QDict *options, int flags,
         return -EINVAL;
     }
     s->cluster = bdrv_cbw_cluster_size(s->target->bs, errp);
-    s->length = bdrv_getlength(bs->file->bs);
     if (s->cluster < 0) {
         return s->cluster;
     }
+    s->length = bdrv_getlength(bs->file->bs);
     if (s->length < 0) {
         error_setg_errno(errp, -s->length, "Can't get the length of '%s'",
                          bs->file->bs->node_name);
         return s->length;
     }
     bs->total_sectors = DIV_ROUND_UP(s->length, BDRV_SECTOR_SIZE);
+    return 0;
+}
+
+/* The options bitmap.node and bitmap.name; *@bitmap is NULL without them. */
+static bool cbw_find_bitmap(QDict *options, BdrvDirtyBitmap **bitmap,
+                            Error **errp)
+{
+    const char *node = qdict_get_try_str(options, "bitmap.node");
+    const char *name = qdict_get_try_str(options, "bitmap.name");
+    BlockDriverState *bs;
+
+    *bitmap = NULL;
+    if (!node && !name) {
+        return true;
+    }
+    if (!node || !name) {
+        error_setg(errp, "Parameter 'bitmap.%s' is missing",
+                   node ? "name" : "node");
+        return false;
+    }
+    bs = bdrv_lookup_bs(node, node, NULL);
+    if (!bs) {
+        error_setg(errp, "Node '%s' not found", node);
+        return false;
+    }
+    *bitmap = bdrv_find_dirty_bitmap(bs, name);
+    if (!*bitmap) {
+        error_setg(errp, "Dirty bitmap '%s' not found", name);
+        return false;
+    }
+    if (bdrv_dirty_bitmap_check(*bitmap, BDRV_BITMAP_ALLOW_RO, errp) < 0) {
+        return false;
+    }
+    qdict_del(options, "bitmap.node");
+    qdict_del(options, "bitmap.name");
+    return true;
+}
+
+static int cbw_open(BlockDriverState *bs, QDict *options, int flags,
+                    Error **errp)
+{
+    CbwFilter *s = bs->opaque;
+    BdrvDirtyBitmap *bitmap;
+    int ret;
+
+    if (!cbw_parse_options(s, options, errp)) {
+        return -EINVAL;
+    }
+    ret = cbw_open_children(bs, options, errp);
+    if (ret < 0) {
+        return ret;
+    }
+    if (!cbw_find_bitmap(options, &bitmap, errp)) {
+        return -EINVAL;
+    }
+    if (bitmap && bdrv_dirty_bitmap_size(bitmap) != s->length) {
+        error_setg(errp, "Cannot create block-copy-state: Failed to merge "
+                   "bitmap '%s' to internal copy-bitmap: Bitmaps are of "
+                   "different sizes (destination size is %" PRId64 ", source "
+                   "size is %" PRId64 ") and can't be merged",
+                   bdrv_dirty_bitmap_name(bitmap), s->length,
+                   bdrv_dirty_bitmap_size(bitmap));
+        return -EINVAL;
+    }
     bs->supported_write_flags = BDRV_REQ_WRITE_UNCHANGED |
         (BDRV_REQ_FUA & bs->file->bs->supported_write_flags);
     bs->supported_zero_flags = BDRV_REQ_WRITE_UNCHANGED |
         ((BDRV_REQ_FUA | BDRV_REQ_MAY_UNMAP | BDRV_REQ_NO_FALLBACK) &
          bs->file->bs->supported_zero_flags);
     s->todo = hbitmap_alloc(s->length, ctz64(s->cluster));
-    if (s->length) {
+    s->copied = hbitmap_alloc(s->length, ctz64(s->cluster));
+    if (bitmap) {
+        bdrv_cbw_restrict(bs, bitmap);
+    } else if (s->length) {
         hbitmap_set(s->todo, 0, s->length);
     }
     cbw_make_copy_state(bs, NULL);
@@ -354,17 +558,22 @@ static void cbw_close(BlockDriverState *bs)
     s->copy = NULL;
     if (s->todo) {
         hbitmap_free(s->todo);
-        s->todo = NULL;
+        hbitmap_free(s->copied);
+        s->todo = s->copied = NULL;
     }
 }
 
-static const char *const cbw_strong_opts[] = { "target", NULL };
+/* Users see the disk, and not where its past goes. */
+static void cbw_refresh_filename(BlockDriverState *bs)
+{
+    bdrv_set_string(&bs->exact_filename, bs->file->bs->filename);
+}
 
 BlockDriver bdrv_copy_before_write = {
     .format_name = "copy-before-write",
     .instance_size = sizeof(CbwFilter),
     .is_filter = true,
-    .strong_runtime_opts = cbw_strong_opts,
+    .bdrv_refresh_filename = cbw_refresh_filename,
     .bdrv_open = cbw_open,
     .bdrv_close = cbw_close,
     .bdrv_child_perm = cbw_child_perm,
@@ -374,6 +583,9 @@ BlockDriver bdrv_copy_before_write = {
     .bdrv_co_pwrite_zeroes = cbw_pwrite_zeroes,
     .bdrv_co_pdiscard = cbw_pdiscard,
     .bdrv_co_flush = cbw_flush,
+    .bdrv_co_preadv_snapshot = cbw_preadv_snapshot,
+    .bdrv_co_snapshot_block_status = cbw_snapshot_block_status,
+    .bdrv_co_pdiscard_snapshot = cbw_pdiscard_snapshot,
 };
 
 /* ---- For jobs ---- */
@@ -413,6 +625,19 @@ void bdrv_cbw_drop(BlockDriverState *filter)
 void bdrv_cbw_set_opaque(BlockDriverState *filter, void *opaque)
 {
     ((CbwFilter *)filter->opaque)->opaque = opaque;
+}
+
+void bdrv_cbw_restrict(BlockDriverState *filter, BdrvDirtyBitmap *bitmap)
+{
+    CbwFilter *s = filter->opaque;
+    int64_t offset = 0, n;
+
+    hbitmap_reset_all(s->todo);
+    while (bdrv_dirty_bitmap_next_dirty_area(bitmap, offset, s->length,
+                                             s->length, &offset, &n)) {
+        hbitmap_set(s->todo, offset, n);
+        offset += n;
+    }
 }
 
 HBitmap *bdrv_cbw_todo(BlockDriverState *filter)

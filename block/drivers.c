@@ -21,7 +21,8 @@
     D(bdrv_compress)     \
     D(bdrv_copy_before_write) \
     D(bdrv_copy_on_read) \
-    D(bdrv_preallocate)
+    D(bdrv_preallocate)  \
+    D(bdrv_snapshot_access)
 
 #define DECLARE_DRIVER(name) extern BlockDriver name;
 BLOCK_DRIVERS(DECLARE_DRIVER)

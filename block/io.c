@@ -916,6 +916,50 @@ int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
     return MIN(ret, 0);
 }
 
+/* ---- States of the past ---- */
+
+int coroutine_fn bdrv_co_preadv_snapshot(BlockDriverState *bs, int64_t offset,
+                                         int64_t bytes, QEMUIOVector *qiov,
+                                         size_t qiov_offset)
+{
+    int ret = -ENOTSUP;
+
+    bdrv_inc_in_flight(bs);
+    if (bs->drv && bs->drv->bdrv_co_preadv_snapshot) {
+        ret = bs->drv->bdrv_co_preadv_snapshot(bs, offset, bytes, qiov,
+                                               qiov_offset);
+    }
+    bdrv_dec_in_flight(bs);
+    return ret;
+}
+
+int coroutine_fn bdrv_co_snapshot_block_status(BlockDriverState *bs,
+                                               int64_t offset, int64_t bytes,
+                                               int64_t *pnum)
+{
+    int ret = -ENOTSUP;
+
+    bdrv_inc_in_flight(bs);
+    if (bs->drv && bs->drv->bdrv_co_snapshot_block_status) {
+        ret = bs->drv->bdrv_co_snapshot_block_status(bs, offset, bytes, pnum);
+    }
+    bdrv_dec_in_flight(bs);
+    return ret;
+}
+
+int coroutine_fn bdrv_co_pdiscard_snapshot(BlockDriverState *bs,
+                                           int64_t offset, int64_t bytes)
+{
+    int ret = -ENOTSUP;
+
+    bdrv_inc_in_flight(bs);
+    if (bs->drv && bs->drv->bdrv_co_pdiscard_snapshot) {
+        ret = bs->drv->bdrv_co_pdiscard_snapshot(bs, offset, bytes);
+    }
+    bdrv_dec_in_flight(bs);
+    return ret;
+}
+
 /* ---- Others ---- */
 
 int coroutine_fn bdrv_co_ioctl(BlockDriverState *bs, int req, void *buf)

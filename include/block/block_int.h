@@ -258,6 +258,23 @@ struct BlockDriver {
                                   const char *snapshot_id, const char *name,
                                   Error **errp);
 
+    /* A filter that keeps a state of the past of its node: what that was.
+     * Optional, all or none.  -EACCES: what is not part of it, or after it
+     * was given up. */
+    int coroutine_fn (*bdrv_co_preadv_snapshot)(BlockDriverState *bs,
+                                                int64_t offset, int64_t bytes,
+                                                QEMUIOVector *qiov,
+                                                size_t qiov_offset);
+    /* Always BDRV_BLOCK_DATA or _ZERO, and _ALLOCATED; no offsets. */
+    int coroutine_fn (*bdrv_co_snapshot_block_status)(BlockDriverState *bs,
+                                                      int64_t offset,
+                                                      int64_t bytes,
+                                                      int64_t *pnum);
+    /* The whole clusters in the range are not needed any more. */
+    int coroutine_fn (*bdrv_co_pdiscard_snapshot)(BlockDriverState *bs,
+                                                  int64_t offset,
+                                                  int64_t bytes);
+
     /* blkdebug */
     void (*bdrv_debug_event)(BlockDriverState *bs, BlkdebugEvent event);
     int (*bdrv_debug_breakpoint)(BlockDriverState *bs, const char *event,
@@ -574,6 +591,16 @@ int coroutine_fn bdrv_co_copy_range_to(BdrvChild *src, int64_t src_offset,
                                        int64_t bytes,
                                        BdrvRequestFlags read_flags,
                                        BdrvRequestFlags write_flags);
+/* The state of the past that the driver of @bs keeps; -ENOTSUP if it does not.
+ * See the hooks of the same names. */
+int coroutine_fn bdrv_co_preadv_snapshot(BlockDriverState *bs, int64_t offset,
+                                         int64_t bytes, QEMUIOVector *qiov,
+                                         size_t qiov_offset);
+int coroutine_fn bdrv_co_snapshot_block_status(BlockDriverState *bs,
+                                               int64_t offset, int64_t bytes,
+                                               int64_t *pnum);
+int coroutine_fn bdrv_co_pdiscard_snapshot(BlockDriverState *bs,
+                                           int64_t offset, int64_t bytes);
 /* Drivers whose requests pass through: block status of bs->file, bs->backing
  * or nothing known. */
 int coroutine_fn bdrv_co_default_block_status(BlockDriverState *bs,

@@ -39,6 +39,9 @@ void bdrv_cbw_drop(BlockDriverState *filter);
 /* For done(). */
 void bdrv_cbw_set_opaque(BlockDriverState *filter, void *opaque);
 
+/* No request was made yet: only what @bitmap, of the same size, has is to be
+ * copied, and part of the snapshot. */
+void bdrv_cbw_restrict(BlockDriverState *filter, BdrvDirtyBitmap *bitmap);
 /* Bytes that are still to be copied; users clear what they don't want. */
 HBitmap *bdrv_cbw_todo(BlockDriverState *filter);
 BlockCopyState *bdrv_cbw_copy_state(BlockDriverState *filter);
