@@ -22,6 +22,10 @@ int64_t block_job_rate(BlockJob *job);
 bool block_job_throttled(BlockJob *job);
 /* Kick the job and wait for its requests: one step of waiting for it. */
 void block_job_drain(BlockJob *job);
+/* Does it send events on what it does, besides that of its state? */
+bool block_job_sends_events(BlockJob *job);
+/* For queries; NULL if it did not fail. */
+const char *block_job_error_text(BlockJob *job);
 /* The job whose edge @c is, or NULL. */
 BlockJob *block_job_of_child(BdrvChild *c);
 /* Join @txn, or a new one if it is NULL. */

@@ -161,7 +161,7 @@ static void block_job_update_ret(BlockJob *job)
 
 static void block_job_send_final_event(BlockJob *job)
 {
-    if (block_job_is_internal(job) || !block_job_started(job)) {
+    if (!block_job_sends_events(job) || !block_job_started(job)) {
         return;
     }
     if (job->cancelled) {
@@ -172,8 +172,7 @@ static void block_job_send_final_event(BlockJob *job)
         qapi_event_send_block_job_completed(job->driver->job_type, job->id,
                                             job->len, job->offset, job->speed,
                                             job->ret < 0,
-                                            job->ret < 0 ? strerror(-job->ret)
-                                                         : NULL,
+                                            block_job_error_text(job),
                                             &error_abort);
     }
 }
@@ -297,7 +296,7 @@ static void block_job_do_finalize(BlockJob *job)
 static int block_job_become_pending(BlockJob *job)
 {
     block_job_set_status(job, BLOCK_JOB_STATUS_PENDING);
-    if (!job->auto_finalize && !block_job_is_internal(job)) {
+    if (!job->auto_finalize && block_job_sends_events(job)) {
         qapi_event_send_block_job_pending(job->driver->job_type, job->id,
                                           &error_abort);
     }

@@ -138,6 +138,11 @@ bool block_job_is_internal(BlockJob *job)
     return !job->id;
 }
 
+bool block_job_sends_events(BlockJob *job)
+{
+    return !block_job_is_internal(job) && !job->driver->job_commands_only;
+}
+
 bool block_job_is_cancelled(BlockJob *job)
 {
     return job->cancelled;
@@ -188,7 +193,7 @@ void block_job_unref(BlockJob *job)
     assert(job->status == BLOCK_JOB_STATUS_NULL);
     assert(!job->txn);
     bs = blk_bs(job->blk);
-    if (bs) {
+    if (bs && bs->job == job) {
         bs->job = NULL;
     }
     timer_del(&job->sleep_timer);
@@ -197,6 +202,7 @@ void block_job_unref(BlockJob *job)
                                     block_job_detach_aio_context, job);
     blk_unref(job->blk);
     error_free(job->blocker);
+    error_free(job->err);
     g_free(job->id);
     QLIST_REMOVE(job, job_list);
     g_free(job);
@@ -508,7 +514,7 @@ static bool block_job_choose_id(const char *job_id, BlockDriverState *bs,
         return true;
     }
     if (!job_id) {
-        *id = bdrv_get_device_name(bs);
+        *id = bs ? bdrv_get_device_name(bs) : "";
         if (!**id) {
             error_setg(errp,
                        "An explicit job ID is required for this node");
@@ -526,6 +532,30 @@ static bool block_job_choose_id(const char *job_id, BlockDriverState *bs,
     return true;
 }
 
+/* The backend of a new job on @bs, or NULL with @errp. */
+static BlockBackend *block_job_new_backend(BlockDriverState *bs, uint64_t perm,
+                                           uint64_t shared_perm, Error **errp)
+{
+    BlockBackend *blk = blk_new(perm, shared_perm);
+
+    if (bs && blk_insert_bs(blk, bs, errp) < 0) {
+        blk_unref(blk);
+        return NULL;
+    }
+    /* A job parks by itself under drain; until it does, its requests must
+     * get through. */
+    blk_set_disable_request_queuing(blk, true);
+    blk_set_allow_aio_context_change(blk, true);
+    return blk;
+}
+
+static void block_job_add_main_node(BlockJob *job, BlockDriverState *bs)
+{
+    block_job_add_bdrv(job, "main node", bs, 0, BLK_PERM_ALL, &error_abort);
+    bdrv_op_unblock(bs, BLOCK_OP_TYPE_DATAPLANE, job->blocker);
+    bs->job = job;
+}
+
 void *block_job_create(const char *job_id, const BlockJobDriver *driver,
                        BlockJobTxn *txn, BlockDriverState *bs, uint64_t perm,
                        uint64_t shared_perm, int64_t speed, int flags,
@@ -536,7 +566,7 @@ void *block_job_create(const char *job_id, const BlockJobDriver *driver,
     const char *id;
     Error *local_err = NULL;
 
-    if (bs->job) {
+    if (bs && bs->job) {
         error_setg(errp, QERR_DEVICE_IN_USE,
                    bdrv_get_device_or_node_name(bs));
         return NULL;
@@ -544,16 +574,10 @@ void *block_job_create(const char *job_id, const BlockJobDriver *driver,
     if (!block_job_choose_id(job_id, bs, flags, &id, errp)) {
         return NULL;
     }
-    blk = blk_new(perm, shared_perm);
-    if (blk_insert_bs(blk, bs, errp) < 0) {
-        blk_unref(blk);
+    blk = block_job_new_backend(bs, perm, shared_perm, errp);
+    if (!blk) {
         return NULL;
     }
-    /* A job parks by itself under drain; until it does, its requests must
-     * get through. */
-    blk_set_disable_request_queuing(blk, true);
-    blk_set_allow_aio_context_change(blk, true);
-
     job = g_malloc0(driver->instance_size);
     job->driver = driver;
     job->id = g_strdup(id);
@@ -570,9 +594,9 @@ void *block_job_create(const char *job_id, const BlockJobDriver *driver,
                    job);
     error_setg(&job->blocker, "block device is in use by block job: %s",
                BlockJobType_str(driver->job_type));
-    block_job_add_bdrv(job, "main node", bs, 0, BLK_PERM_ALL, &error_abort);
-    bdrv_op_unblock(bs, BLOCK_OP_TYPE_DATAPLANE, job->blocker);
-    bs->job = job;
+    if (bs) {
+        block_job_add_main_node(job, bs);
+    }
     QLIST_INSERT_HEAD(&block_jobs, job, job_list);
     blk_add_aio_context_notifier(blk, block_job_attached_aio_context,
                                  block_job_detach_aio_context, job);
@@ -609,10 +633,24 @@ void block_job_start(BlockJob *job)
     job->busy = true;
     job->paused = false;
     block_job_set_status(job, BLOCK_JOB_STATUS_RUNNING);
-    bdrv_coroutine_enter(blk_bs(job->blk), job->co);
+    aio_co_enter(blk_get_aio_context(job->blk), job->co);
 }
 
 /* ---- Speed, progress, query ---- */
+
+void block_job_take_error(BlockJob *job, Error *err)
+{
+    assert(!job->err && !job->completed);
+    job->err = err;
+}
+
+const char *block_job_error_text(BlockJob *job)
+{
+    if (!job->ret) {
+        return NULL;
+    }
+    return job->err ? error_get_pretty(job->err) : strerror(-job->ret);
+}
 
 void block_job_set_speed(BlockJob *job, int64_t speed, Error **errp)
 {
@@ -698,8 +736,8 @@ BlockJobInfo *block_job_query(BlockJob *job, Error **errp)
     info->status = job->status;
     info->auto_finalize = job->auto_finalize;
     info->auto_dismiss = job->auto_dismiss;
-    info->has_error = job->ret != 0;
-    info->error = job->ret ? g_strdup(strerror(-job->ret)) : NULL;
+    info->error = g_strdup(block_job_error_text(job));
+    info->has_error = info->error != NULL;
     return info;
 }
 
@@ -709,7 +747,7 @@ void block_job_event_ready(BlockJob *job)
 {
     block_job_set_status(job, BLOCK_JOB_STATUS_READY);
     job->ready = true;
-    if (!block_job_is_internal(job)) {
+    if (block_job_sends_events(job)) {
         qapi_event_send_block_job_ready(job->driver->job_type, job->id,
                                         job->len, job->offset, job->speed,
                                         &error_abort);
@@ -748,7 +786,7 @@ BlockErrorAction block_job_error_action(BlockJob *job, BlockdevOnError on_err,
 {
     BlockErrorAction action = block_job_policy(on_err, error);
 
-    if (!block_job_is_internal(job)) {
+    if (block_job_sends_events(job)) {
         qapi_event_send_block_job_error(job->id,
                                         is_read ? IO_OPERATION_TYPE_READ
                                                 : IO_OPERATION_TYPE_WRITE,

@@ -43,7 +43,7 @@ static BlockJob *find_block_job(const char *id, AioContext **ctx, Error **errp)
 {
     BlockJob *job = block_job_get(id);
 
-    if (!job) {
+    if (!job || job->driver->job_commands_only) {
         error_set(errp, ERROR_CLASS_DEVICE_NOT_ACTIVE,
                   "Block job '%s' not found", id);
         return NULL;
@@ -242,7 +242,7 @@ BlockJobInfoList *qmp_query_block_jobs(bool has_detail, bool detail,
         AioContext *ctx;
         BlockJobInfo *info;
 
-        if (block_job_is_internal(job)) {
+        if (block_job_is_internal(job) || job->driver->job_commands_only) {
             continue;
         }
         job_acquire(job, &ctx);
@@ -265,8 +265,8 @@ static JobInfo *job_info(BlockJob *job)
     info->status = job->status;
     info->current_progress = job->offset;
     info->total_progress = job->len;
-    info->has_error = job->ret < 0;
-    info->error = job->ret < 0 ? g_strdup(strerror(-job->ret)) : NULL;
+    info->error = g_strdup(block_job_error_text(job));
+    info->has_error = info->error != NULL;
     return info;
 }
 

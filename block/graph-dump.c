@@ -10,7 +10,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
-#include "block/blockjob.h"
+#include "block/blockjob_int.h"
 #include "sysemu/block-backend.h"
 
 typedef struct GraphDump {
@@ -76,7 +76,10 @@ static void dump_backends(GraphDump *d)
             g_free(name);
             name = blk_get_attached_dev_id(blk);
         }
-        dump_node(d, blk, X_DBG_BLOCK_GRAPH_NODE_TYPE_BLOCK_BACKEND, name);
+        /* Not those of jobs without a node. */
+        if (*name || blk_root(blk)) {
+            dump_node(d, blk, X_DBG_BLOCK_GRAPH_NODE_TYPE_BLOCK_BACKEND, name);
+        }
         if (blk_root(blk)) {
             dump_edge(d, blk, blk_root(blk));
         }
@@ -89,7 +92,7 @@ static void dump_jobs(GraphDump *d)
     GSList *l;
 
     while ((job = block_job_next(job))) {
-        if (block_job_is_internal(job)) {
+        if (block_job_is_internal(job) || job->driver->job_commands_only) {
             continue;
         }
         dump_node(d, job, X_DBG_BLOCK_GRAPH_NODE_TYPE_BLOCK_JOB, job->id);

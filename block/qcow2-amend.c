@@ -214,3 +214,14 @@ int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, Error **errp)
     }
     return ret;
 }
+
+int coroutine_fn qcow2_co_amend(BlockDriverState *bs,
+                                BlockdevAmendOptions *opts, bool force,
+                                Error **errp)
+{
+    if (opts->u.qcow2.has_encrypt) {
+        error_setg(errp, "image is not encrypted, can't amend");
+        return -EOPNOTSUPP;
+    }
+    return 0;
+}

@@ -707,6 +707,7 @@ BlockDriver bdrv_qcow2 = {
     .bdrv_co_truncate           = qcow2_co_truncate,
     .bdrv_make_empty            = qcow2_make_empty,
     .bdrv_amend_options         = qcow2_amend_options,
+    .bdrv_co_amend              = qcow2_co_amend,
     .bdrv_change_backing_file   = qcow2_change_backing_file,
 
     .bdrv_co_preadv_part        = qcow2_co_preadv_part,

@@ -696,6 +696,9 @@ int coroutine_fn qcow2_check_locked(BlockDriverState *bs, BdrvCheckResult *res,
 
 extern QemuOptsList qcow2_amend_opts;
 int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, Error **errp);
+int coroutine_fn qcow2_co_amend(BlockDriverState *bs,
+                                BlockdevAmendOptions *opts, bool force,
+                                Error **errp);
 
 /* ---- qcow2-create.c ---- */
 

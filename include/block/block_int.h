@@ -119,6 +119,7 @@ struct BlockDriver {
     void (*bdrv_reopen_abort)(BDRVReopenState *reopen_state);
     void (*bdrv_join_options)(QDict *options, QDict *old_options);
 
+    /* Main context, as all that opens nodes. */
     int coroutine_fn (*bdrv_co_create)(BlockdevCreateOptions *opts,
                                        Error **errp);
     int coroutine_fn (*bdrv_co_create_opts)(BlockDriver *drv,
@@ -244,6 +245,11 @@ struct BlockDriver {
      * except the size. */
     int (*bdrv_amend_options)(BlockDriverState *bs, QemuOpts *opts,
                               Error **errp);
+    /* Optional: the same with typed options; @opts->driver is this driver.
+     * @force: also if it makes data inaccessible. */
+    int coroutine_fn (*bdrv_co_amend)(BlockDriverState *bs,
+                                      BlockdevAmendOptions *opts, bool force,
+                                      Error **errp);
 
     /* Internal snapshots */
     int (*bdrv_snapshot_create)(BlockDriverState *bs,
@@ -749,6 +755,13 @@ typedef struct BackupJobConfig {
 /* Main thread: make the job, which has to be started; from now on the source
  * is held as it is.  NULL with @errp, nothing changed. */
 struct BlockJob *backup_job_create(const BackupJobConfig *cfg, Error **errp);
+
+/* Main thread: create and start the job of blockdev-create (x-blockdev-amend),
+ * which keeps a copy of @opts.  False with errp, nothing changed. */
+bool create_start_job(const char *job_id, BlockdevCreateOptions *opts,
+                      Error **errp);
+bool amend_start_job(const char *job_id, BlockDriverState *bs,
+                     BlockdevAmendOptions *opts, bool force, Error **errp);
 
 /* A commit job as a command asks for it. */
 typedef struct CommitJobConfig {

@@ -43,7 +43,8 @@ typedef struct BlockJob {
     const BlockJobDriver *driver;
 
     /* Immutable: backend for the job's I/O on its main node. It may sit on
-     * another node at the end than at creation. */
+     * another node at the end than at creation; jobs without a node have an
+     * empty one. */
     BlockBackend *blk;
 
     /* Immutable: name for users, unique; NULL for internal jobs. */
@@ -119,6 +120,9 @@ typedef struct BlockJob {
 
     /* Result: 0 or -errno. */
     int ret;
+
+    /* What went wrong, in words; NULL: what ret says. */
+    Error *err;
 
     /* For block_job_sleep_ns(); REALTIME, main loop. Under
      * block_job_mutex. */

@@ -26,6 +26,10 @@ struct BlockJobDriver {
     /* What the job is reported as. */
     BlockJobType job_type;
 
+    /* Not a job on a disk for clients: only the job-* commands and query-jobs
+     * know it, and it sends no event but JOB_STATUS_CHANGE. */
+    bool job_commands_only;
+
     /* Job; mandatory if the job is started: does the work. The last thing it
      * does is block_job_defer_to_main_loop(). */
     CoroutineEntry *start;
@@ -71,6 +75,7 @@ struct BlockJobDriver {
  * Make a job in state CREATED; main thread, AioContext of @bs held.
  *
  * @job_id: NULL: the device name of @bs, unless internal
+ * @bs:     NULL: the job has no node; it runs in the main context
  * @txn:    NULL: a transaction of its own
  * @perm, @shared_perm: of job->blk on @bs
  * @speed:  units of progress per second, 0 = no limit
@@ -103,6 +108,10 @@ void block_job_early_fail(BlockJob *job);
 /* Main thread, from the deferred function: the work is over. May free the
  * job. */
 void block_job_completed(BlockJob *job, int ret);
+
+/* Any context of the job, before block_job_completed(): say in words why it
+ * failed.  Takes over @err. */
+void block_job_take_error(BlockJob *job, Error *err);
 
 /* Any context of the job. */
 bool block_job_is_cancelled(BlockJob *job);
