@@ -133,7 +133,7 @@ static void parse_standard_options(int argc, char **argv)
             print_version();
             exit(0);
         case 'T':
-            trace_opt_parse(optarg, &error_fatal);
+            trace_opt_parse(optarg);
             break;
         case ':':
             img_usage_error("missing argument for option '%s'",

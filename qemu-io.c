@@ -34,7 +34,7 @@ static int open_file(const char *name, const OpenMode *mode, QDict *opts)
     Error *err = NULL;
 
     if (qemuio_blk) {
-        fprintf(stderr, "file open already, try 'help close'\n");
+        error_report("file open already, try 'help close'");
         qobject_unref(opts);
         return 1;
     }
@@ -152,7 +152,20 @@ static const QemuIOCommand program_commands[] = {
     { "close", "c", close_f, 0, 0, NULL, "close the current open file" },
     { "open", "o", open_f, 1, -1,
       "[-rsCnkU] [-t cache] [-d discard] [-o options] [path]",
-      "open the file specified by path", .nofile = true },
+      "open the file specified by path",
+      .help = "Opens an image for the other commands.\n"
+      "  -C  copy on read\n"
+      "  -d  discard mode: unmap or ignore\n"
+      "  -i  engine: threads, native or io_uring\n"
+      "  -k  engine native\n"
+      "  -n  cache mode none\n"
+      "  -o  options of the block driver\n"
+      "  -r  read-only\n"
+      "  -s  changes go to a temporary file\n"
+      "  -t  cache mode\n"
+      "  -U  share the image with other programs\n"
+      "Example: open -r -o driver=raw disk.img",
+      .nofile = true },
     { "quit", "q", quit_f, 0, 0, NULL, "exit the program", .nofile = true },
     { NULL }
 };
@@ -254,7 +267,7 @@ static void parse_one(CommandLine *cl, int c, const char *progname)
               "Invalid aio option: %s", optarg);
         break;
     case 'T':
-        trace_opt_parse(optarg, &error_fatal);
+        trace_opt_parse(optarg);
         break;
     case OPT_OBJECT:
         user_creatable_process_cmdline(optarg);

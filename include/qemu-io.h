@@ -21,6 +21,7 @@ struct QemuIOCommand {
     int argmax;             /* -1: any number */
     const char *args;       /* as help shows them */
     const char *oneline;
+    const char *help;       /* the rest of "help NAME", or NULL */
     bool nofile;            /* works without an image */
     bool no_monitor;        /* not for the monitor */
     uint64_t perm;          /* needed on the image */
@@ -37,7 +38,7 @@ extern bool qemuio_misalign;
 extern const QemuIOCommand qemuio_rw_commands[];
 extern const QemuIOCommand qemuio_image_commands[];
 /* A size or offset; -EINVAL with a message on stdout. */
-int64_t qemuio_parse_size(const char *s, const char *what);
+int64_t qemuio_parse_size(const char *s);
 int qemuio_usage(const char *name);
 /* "64 KiB" */
 char *qemuio_size_str(double value);

@@ -13,7 +13,7 @@ static const QemuIOCommand *program_commands;
 
 /* ---- Helpers ---- */
 
-int64_t qemuio_parse_size(const char *s, const char *what)
+int64_t qemuio_parse_size(const char *s)
 {
     uint64_t value;
     int err = qemu_strtosz(s, NULL, &value);
@@ -109,20 +109,34 @@ static gint compare_names(gconstpointer a, gconstpointer b)
                   ((const QemuIOCommand *)b)->name);
 }
 
-static int print_help(int argc, char **argv)
+static bool arguments_ok(const char *name, int argc, int min, int max)
 {
-    const QemuIOCommand *const *t, *c;
-    GSList *sorted = NULL, *l;
+    int n = argc - 1;
 
-    if (argc == 2) {
-        c = find_command(argv[1]);
-        if (!c) {
-            printf("command %s not found\n", argv[1]);
-            return -EINVAL;
-        }
-        print_line(c);
-        return 0;
+    if (n >= min && (max < 0 || n <= max)) {
+        return true;
     }
+    fprintf(stderr, "bad argument count %d to %s, expected ", n, name);
+    if (max < 0) {
+        fprintf(stderr, "at least %d arguments\n", min);
+    } else if (min == max) {
+        fprintf(stderr, "%d arguments\n", min);
+    } else {
+        fprintf(stderr, "between %d and %d arguments\n", min, max);
+    }
+    return false;
+}
+
+static void list_commands(void)
+{
+    static const QemuIOCommand help = {
+        .name = "help",
+        .args = "[command]",
+        .oneline = "help for one or all commands",
+    };
+    GSList *sorted = g_slist_prepend(NULL, (gpointer)&help), *l;
+    const QemuIOCommand *const *t, *c;
+
     for (t = tables(); *t; t++) {
         for (c = *t; c->name; c++) {
             sorted = g_slist_insert_sorted(sorted, (gpointer)c,
@@ -133,30 +147,30 @@ static int print_help(int argc, char **argv)
         print_line(l->data);
     }
     g_slist_free(sorted);
-    printf("help [command] -- help for one or all commands\n"
-           "\nUse 'help commandname' for extended help.\n");
+    printf("\nUse 'help commandname' for extended help.\n");
+}
+
+static int print_help(int argc, char **argv)
+{
+    const QemuIOCommand *c;
+
+    if (argc == 1) {
+        list_commands();
+        return 0;
+    }
+    c = find_command(argv[1]);
+    if (!c) {
+        printf("command %s not found\n", argv[1]);
+        return -EINVAL;
+    }
+    print_line(c);
+    if (c->help) {
+        printf("\n%s\n", c->help);
+    }
     return 0;
 }
 
 /* ---- Running ---- */
-
-static bool arguments_ok(const QemuIOCommand *c, const char *name, int argc)
-{
-    if (argc - 1 >= c->argmin && (c->argmax < 0 || argc - 1 <= c->argmax)) {
-        return true;
-    }
-    if (c->argmax < 0) {
-        fprintf(stderr, "bad argument count %d to %s, expected at least %d "
-                "arguments\n", argc - 1, name, c->argmin);
-    } else if (c->argmin == c->argmax) {
-        fprintf(stderr, "bad argument count %d to %s, expected %d "
-                "arguments\n", argc - 1, name, c->argmin);
-    } else {
-        fprintf(stderr, "bad argument count %d to %s, expected between %d and "
-                "%d arguments\n", argc - 1, name, c->argmin, c->argmax);
-    }
-    return false;
-}
 
 /* The permissions of the command, for good: requests may go on after it. */
 static int take_permissions(const QemuIOCommand *c, BlockBackend *blk)
@@ -185,7 +199,8 @@ static int run(BlockBackend *blk, int argc, char **argv)
     int ret;
 
     if (!strcmp(argv[0], "help") || !strcmp(argv[0], "?")) {
-        return print_help(argc, argv);
+        return arguments_ok("help", argc, 0, 1) ? print_help(argc, argv)
+                                                : -EINVAL;
     }
     c = find_command(argv[0]);
     if (!c) {
@@ -196,7 +211,7 @@ static int run(BlockBackend *blk, int argc, char **argv)
         fprintf(stderr, "no file open, try 'help open'\n");
         return -EINVAL;
     }
-    if (!arguments_ok(c, argv[0], argc)) {
+    if (!arguments_ok(argv[0], argc, c->argmin, c->argmax)) {
         return -EINVAL;
     }
     ret = take_permissions(c, blk);

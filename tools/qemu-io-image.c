@@ -6,8 +6,10 @@
 #include "qemu/osdep.h"
 #include "qemu-io.h"
 #include "block/block_int.h"
+#include "block/qapi.h"
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
+#include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/option.h"
 #include "qemu/timer.h"
@@ -28,16 +30,16 @@ static int truncate_f(BlockBackend *blk, int argc, char **argv)
         if (c != 'm') {
             return qemuio_usage("truncate");
         }
-        prealloc = qapi_enum_parse(&PreallocMode_lookup, optarg, -1, &err);
-        if (err) {
-            error_report_err(err);
+        prealloc = qapi_enum_parse(&PreallocMode_lookup, optarg, -1, NULL);
+        if ((int)prealloc < 0) {
+            error_report("Invalid preallocation mode '%s'", optarg);
             return -EINVAL;
         }
     }
     if (optind != argc - 1) {
         return qemuio_usage("truncate");
     }
-    offset = qemuio_parse_size(argv[optind], "offset");
+    offset = qemuio_parse_size(argv[optind]);
     if (offset < 0) {
         return offset;
     }
@@ -66,6 +68,8 @@ static int info_f(BlockBackend *blk, int argc, char **argv)
 {
     BlockDriverState *bs = blk_bs(blk);
     BlockDriverInfo bdi = { 0 };
+    ImageInfoSpecific *specific;
+    Error *err = NULL;
     g_autofree char *cluster = NULL, *vmstate = NULL;
     int ret;
 
@@ -77,6 +81,15 @@ static int info_f(BlockBackend *blk, int argc, char **argv)
     cluster = qemuio_size_str(bdi.cluster_size);
     vmstate = qemuio_size_str(bdi.vm_state_offset);
     printf("cluster size: %s\nvm state offset: %s\n", cluster, vmstate);
+    specific = bdrv_get_specific_info(bs, &err);
+    if (err) {
+        error_report_err(err);
+        return -EIO;
+    }
+    if (specific) {
+        bdrv_image_info_specific_dump(specific);
+        qapi_free_ImageInfoSpecific(specific);
+    }
     return 0;
 }
 
@@ -87,12 +100,12 @@ static int alloc_f(BlockBackend *blk, int argc, char **argv)
     g_autofree char *s = NULL;
     int ret;
 
-    start = offset = qemuio_parse_size(argv[1], "offset");
+    start = offset = qemuio_parse_size(argv[1]);
     if (offset < 0) {
         return offset;
     }
     if (argc == 3) {
-        count = qemuio_parse_size(argv[2], "length");
+        count = qemuio_parse_size(argv[2]);
         if (count < 0) {
             return count;
         }
@@ -104,10 +117,11 @@ static int alloc_f(BlockBackend *blk, int argc, char **argv)
             return ret;
         }
         if (!num) {
-            break;
+            break;      /* the end of the image */
         }
         done += ret ? num : 0;
     }
+    count -= left;
     s = qemuio_size_str(start);
     printf("%" PRId64 "/%" PRId64 " bytes allocated at offset %s\n", done,
            count, s);
@@ -165,70 +179,123 @@ static int map_f(BlockBackend *blk, int argc, char **argv)
     return 0;
 }
 
-static int reopen_f(BlockBackend *blk, int argc, char **argv)
+/* What the options of "reopen" ask for. */
+typedef struct ReopenRequest {
+    int flags;
+    bool writethrough;
+    bool has_rw;
+    bool read_only;
+    bool has_cache;
+    QDict *opts;
+} ReopenRequest;
+
+static int parse_reopen_option(ReopenRequest *r, int c)
 {
-    BlockDriverState *bs = blk_bs(blk);
-    QDict *opts = qdict_new();
-    bool writethrough = !blk_enable_write_cache(blk);
-    bool has_rw = false, has_cache = false;
-    int flags = bs->open_flags, c;
     Error *err = NULL;
+    QDict *more;
 
-    while ((c = getopt(argc, argv, "c:o:rw")) != -1) {
-        if (c == 'c') {
-            if (bdrv_parse_cache_mode(optarg, &flags, &writethrough) < 0) {
-                printf("Invalid cache option: %s\n", optarg);
-                qobject_unref(opts);
-                return -EINVAL;
-            }
-            has_cache = true;
-        } else if (c == 'o') {
-            QDict *more = keyval_parse(optarg, NULL, NULL, &err);
-
-            if (!more) {
-                error_report_err(err);
-                qobject_unref(opts);
-                return -EINVAL;
-            }
-            qdict_flatten(more);
-            qdict_join(opts, more, true);
-            qobject_unref(more);
-        } else if ((c == 'r' || c == 'w') && !has_rw) {
-            has_rw = true;
-            qdict_put_str(opts, BDRV_OPT_READ_ONLY, c == 'r' ? "on" : "off");
-        } else {
-            if (c == 'r' || c == 'w') {
-                printf("Only one -r/-w option may be given\n");
-            } else {
-                qemuio_usage("reopen");
-            }
-            qobject_unref(opts);
+    switch (c) {
+    case 'c':
+        r->has_cache = true;
+        if (bdrv_parse_cache_mode(optarg, &r->flags, &r->writethrough) < 0) {
+            error_report("Invalid cache option: %s", optarg);
             return -EINVAL;
         }
-    }
-    if (optind != argc) {
-        qobject_unref(opts);
+        return 0;
+    case 'o':
+        more = keyval_parse(optarg, NULL, NULL, &err);
+        if (!more) {
+            error_report_err(err);
+            return -EINVAL;
+        }
+        qdict_flatten(more);
+        qdict_join(r->opts, more, true);
+        qobject_unref(more);
+        return 0;
+    case 'r':
+    case 'w':
+        if (r->has_rw) {
+            error_report("Only one -r/-w option may be given");
+            return -EINVAL;
+        }
+        r->has_rw = true;
+        r->read_only = c == 'r';
+        return 0;
+    default:
         return qemuio_usage("reopen");
     }
-    if (has_rw && !strcmp(qdict_get_str(opts, BDRV_OPT_READ_ONLY), "on")) {
-        uint64_t perm, shared;
+}
 
+/* Options of their own say it in one place only. */
+static int merge_reopen_options(ReopenRequest *r)
+{
+    if (r->has_rw) {
+        if (qdict_haskey(r->opts, BDRV_OPT_READ_ONLY)) {
+            error_report("Cannot set both -r/-w and '" BDRV_OPT_READ_ONLY
+                         "'");
+            return -EINVAL;
+        }
+        qdict_put_str(r->opts, BDRV_OPT_READ_ONLY,
+                      r->read_only ? "on" : "off");
+    }
+    if (r->has_cache) {
+        if (qdict_haskey(r->opts, BDRV_OPT_CACHE_DIRECT) ||
+            qdict_haskey(r->opts, BDRV_OPT_CACHE_NO_FLUSH)) {
+            error_report("Cannot set both -c and the cache options");
+            return -EINVAL;
+        }
+        qdict_put_str(r->opts, BDRV_OPT_CACHE_DIRECT,
+                      r->flags & BDRV_O_NOCACHE ? "on" : "off");
+        qdict_put_str(r->opts, BDRV_OPT_CACHE_NO_FLUSH,
+                      r->flags & BDRV_O_NO_FLUSH ? "on" : "off");
+    }
+    return 0;
+}
+
+/* Takes over r->opts. */
+static int reopen(BlockBackend *blk, ReopenRequest *r)
+{
+    uint64_t perm, shared;
+    Error *err = NULL;
+
+    if (r->has_rw && r->read_only) {
         blk_get_perm(blk, &perm, &shared);
         blk_set_perm(blk, perm & ~(BLK_PERM_WRITE | BLK_PERM_RESIZE), shared,
                      &error_abort);
     }
-    if (has_cache) {
-        qdict_set_default_str(opts, BDRV_OPT_CACHE_DIRECT,
-                              flags & BDRV_O_NOCACHE ? "on" : "off");
-        qdict_set_default_str(opts, BDRV_OPT_CACHE_NO_FLUSH,
-                              flags & BDRV_O_NO_FLUSH ? "on" : "off");
-        blk_set_enable_write_cache(blk, !writethrough);
+    if (r->has_cache) {
+        blk_set_enable_write_cache(blk, !r->writethrough);
     }
-    if (bdrv_reopen(bs, opts, true, &err) < 0) {
+    if (bdrv_reopen(blk_bs(blk), r->opts, true, &err) < 0) {
         error_report_err(err);
         return -EINVAL;
     }
     return 0;
+}
+
+static int reopen_f(BlockBackend *blk, int argc, char **argv)
+{
+    ReopenRequest r = {
+        .flags = blk_bs(blk)->open_flags,
+        .writethrough = !blk_enable_write_cache(blk),
+        .opts = qdict_new(),
+    };
+    int c, ret = 0;
+
+    while (ret == 0 && (c = getopt(argc, argv, "c:o:rw")) != -1) {
+        ret = parse_reopen_option(&r, c);
+    }
+    if (ret == 0 && optind != argc) {
+        ret = qemuio_usage("reopen");
+    }
+    if (ret == 0) {
+        ret = merge_reopen_options(&r);
+    }
+    if (ret < 0) {
+        qobject_unref(r.opts);
+        return ret;
+    }
+    return reopen(blk, &r);
 }
 
 /* ---- Breakpoints ---- */
@@ -281,7 +348,7 @@ static int abort_f(BlockBackend *blk, int argc, char **argv)
 
 static int sigraise_f(BlockBackend *blk, int argc, char **argv)
 {
-    int64_t sig = qemuio_parse_size(argv[1], "signal");
+    int64_t sig = qemuio_parse_size(argv[1]);
 
     if (sig < 0) {
         return sig;
@@ -311,8 +378,8 @@ static int sleep_f(BlockBackend *blk, int argc, char **argv)
 
     errno = 0;
     ms = strtol(argv[1], &end, 0);
-    if (errno || end == argv[1] || *end) {
-        printf("%s is not a valid number of milliseconds\n", argv[1]);
+    if (errno || end == argv[1] || *end || ms < 0) {
+        printf("%s is not a valid number\n", argv[1]);
         return -EINVAL;
     }
     timer = timer_new_ns(QEMU_CLOCK_REALTIME, sleep_cb, &expired);
@@ -328,7 +395,7 @@ const QemuIOCommand qemuio_image_commands[] = {
     { "abort", NULL, abort_f, 0, 0, NULL,
       "simulate a program crash using abort(3)", .nofile = true,
       .no_monitor = true },
-    { "alloc", "s", alloc_f, 1, 2, "offset [count]",
+    { "alloc", NULL, alloc_f, 1, 2, "offset [count]",
       "checks if offset is allocated in the file" },
     { "break", NULL, break_f, 2, 2, "event tag",
       "sets a breakpoint on event and tags the stopped request as tag" },
@@ -338,18 +405,26 @@ const QemuIOCommand qemuio_image_commands[] = {
       "prints information about the current file" },
     { "length", "l", length_f, 0, 0, NULL,
       "gets the length of the current file" },
-    { "map", NULL, map_f, 0, 1, "", "prints the allocated areas of a file" },
+    { "map", NULL, map_f, 0, 0, "", "prints the allocated areas of a file" },
     { "remove_break", NULL, remove_break_f, 1, 1, "tag",
       "remove a breakpoint by tag" },
     { "reopen", NULL, reopen_f, 0, -1, "[(-r|-w)] [-c cache] [-o options]",
-      "reopens an image with new options" },
+      "reopens an image with new options",
+      .help = "Opens the image anew, with other options.\n"
+      "  -c  cache mode\n"
+      "  -o  options of the block driver\n"
+      "  -r  read-only\n"
+      "  -w  read-write\n"
+      "Example: reopen -o lazy-refcounts=on" },
     { "resume", NULL, resume_f, 1, 1, "tag",
       "resumes the request tagged as tag" },
     { "sigraise", NULL, sigraise_f, 1, 1, "signal", "raises a signal",
+      .help = "Sends the program the signal with this number.\n"
+      "Example: sigraise 15",
       .nofile = true, .no_monitor = true },
     { "sleep", NULL, sleep_f, 1, 1, NULL,
       "waits for the given value in milliseconds", .nofile = true },
-    { "truncate", "t", truncate_f, 1, -1, "[-m prealloc_mode] off",
+    { "truncate", "t", truncate_f, 1, 3, "[-m prealloc_mode] off",
       "truncates the current file at the given offset",
       .perm = BLK_PERM_WRITE | BLK_PERM_RESIZE },
     { "wait_break", NULL, wait_break_f, 1, 1, "tag",

@@ -126,7 +126,7 @@ static int parse_option(IORequest *r, int c)
         return MIN(r->pattern, 0);
     case 'l':
         r->has_pattern_range = true;
-        r->pattern_count = qemuio_parse_size(optarg, "length");
+        r->pattern_count = qemuio_parse_size(optarg);
         return MIN(r->pattern_count, 0);
     case 's':
         if (r->is_write) {
@@ -134,7 +134,7 @@ static int parse_option(IORequest *r, int c)
             break;
         }
         r->has_pattern_range = true;
-        r->pattern_offset = qemuio_parse_size(optarg, "offset");
+        r->pattern_offset = qemuio_parse_size(optarg);
         return MIN(r->pattern_offset, 0);
     default:
         return qemuio_usage(r->name);
@@ -163,14 +163,8 @@ static int check_write_options(IORequest *r)
         printf("-b and -z cannot be specified at the same time\n");
         return -EINVAL;
     }
-    if (r->vmstate && (r->flags & BDRV_REQ_FUA)) {
-        printf("-f and -b cannot be specified at the same time\n");
-        return -EINVAL;
-    }
-    if (r->compressed && (r->vmstate || r->zeroes ||
-                          (r->flags & BDRV_REQ_FUA))) {
-        printf("-c and -%c cannot be specified at the same time\n",
-               r->vmstate ? 'b' : r->zeroes ? 'z' : 'f');
+    if ((r->vmstate || r->compressed) && (r->flags & BDRV_REQ_FUA)) {
+        printf("-f and -b or -c cannot be specified at the same time\n");
         return -EINVAL;
     }
     if ((r->flags & BDRV_REQ_NO_FALLBACK) && !r->zeroes) {
@@ -189,27 +183,56 @@ static int check_write_options(IORequest *r)
     return 0;
 }
 
-/* The offset, then one or more lengths. */
-static int parse_range(IORequest *r, int argc, char **argv, bool vectored)
+/* An offset and a length. */
+static int parse_range(IORequest *r, int argc, char **argv)
+{
+    if (argc - optind != 2) {
+        return qemuio_usage(r->name);
+    }
+    r->offset = qemuio_parse_size(argv[optind]);
+    if (r->offset < 0) {
+        return r->offset;
+    }
+    r->bytes = qemuio_parse_size(argv[optind + 1]);
+    if (r->bytes < 0) {
+        return r->bytes;
+    }
+    if (r->bytes > BDRV_REQUEST_MAX_BYTES &&
+        !(r->flags & BDRV_REQ_NO_FALLBACK)) {
+        printf("length cannot exceed %" PRIu64 "%s, given %s\n",
+               (uint64_t)BDRV_REQUEST_MAX_BYTES,
+               r->is_write ? " without -n" : "", argv[optind + 1]);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* An offset and the lengths of one or more buffers. */
+static int parse_vector(IORequest *r, int argc, char **argv)
 {
     int i;
 
-    if (vectored ? argc - optind < 2 : argc - optind != 2) {
+    if (argc - optind < 2) {
         return qemuio_usage(r->name);
     }
-    r->offset = qemuio_parse_size(argv[optind], "offset");
+    r->offset = qemuio_parse_size(argv[optind]);
     if (r->offset < 0) {
         return r->offset;
     }
     for (i = optind + 1; i < argc; i++) {
-        int64_t len = qemuio_parse_size(argv[i], "length");
+        int64_t len = qemuio_parse_size(argv[i]);
 
         if (len < 0) {
             return len;
         }
-        if (!r->zeroes && len > BDRV_REQUEST_MAX_BYTES - r->bytes) {
-            printf("length cannot exceed %" PRIu64 ", given %s\n",
-                   (uint64_t)BDRV_REQUEST_MAX_BYTES, argv[i]);
+        if (len > BDRV_REQUEST_MAX_BYTES) {
+            printf("Argument '%s' exceeds maximum size %" PRIu64 "\n",
+                   argv[i], (uint64_t)BDRV_REQUEST_MAX_BYTES);
+            return -EINVAL;
+        }
+        if (len > BDRV_REQUEST_MAX_BYTES - r->bytes) {
+            printf("The total number of bytes exceed the maximum size %"
+                   PRIu64 "\n", (uint64_t)BDRV_REQUEST_MAX_BYTES);
             return -EINVAL;
         }
         r->bytes += len;
@@ -217,28 +240,46 @@ static int parse_range(IORequest *r, int argc, char **argv, bool vectored)
     return 0;
 }
 
-/* ---- Buffers ---- */
-
-/* Fill by repeating the content of a file. */
-static int fill_from_file(IORequest *r)
+/* Of a request without buffers: no limit to the length. */
+static int parse_zeroes(IORequest *r, int argc, char **argv)
 {
-    g_autofree char *data = NULL;
-    g_autoptr(GError) gerr = NULL;
-    gsize len;
-    int64_t i;
-
-    if (!g_file_get_contents(r->source, &data, &len, &gerr)) {
-        printf("%s: %s\n", r->source, strerror(ENOENT));
-        return -ENOENT;
-    }
-    if (!len) {
-        printf("%s: file is empty\n", r->source);
+    if (argc - optind > 2) {
+        printf("-z supports only a single length parameter\n");
         return -EINVAL;
     }
-    for (i = 0; i < r->bytes; i += len) {
-        memcpy(r->buf + i, data, MIN(len, r->bytes - i));
+    r->offset = qemuio_parse_size(argv[optind]);
+    if (r->offset < 0) {
+        return r->offset;
     }
-    return 0;
+    r->bytes = qemuio_parse_size(argv[optind + 1]);
+    return MIN(r->bytes, 0);
+}
+
+/* ---- Buffers ---- */
+
+/* Fill with what the file begins with, repeated if it is too short. */
+static int fill_from_file(IORequest *r)
+{
+    FILE *f = fopen(r->source, "r");
+    int64_t i, len;
+
+    if (!f) {
+        fprintf(stderr, "%s: %s\n", r->source, strerror(errno));
+        return -errno;
+    }
+    len = fread(r->buf, 1, r->bytes, f);
+    if (ferror(f)) {
+        len = -errno;
+        fprintf(stderr, "%s: %s\n", r->source, strerror(-len));
+    } else if (!len && r->bytes) {
+        len = -EINVAL;
+        fprintf(stderr, "%s: file is empty\n", r->source);
+    }
+    fclose(f);
+    for (i = len; i > 0 && i < r->bytes; i++) {
+        r->buf[i] = r->buf[i - len];
+    }
+    return MIN(len, 0);
 }
 
 static int make_buffer(IORequest *r, int argc, char **argv)
@@ -256,7 +297,7 @@ static int make_buffer(IORequest *r, int argc, char **argv)
     memset(r->buf, r->is_write && r->has_pattern ? r->pattern
            : r->is_write ? DEFAULT_PATTERN : 0xab, r->bytes);
     for (i = optind + 1, p = r->buf; i < argc; i++) {
-        int64_t len = qemuio_parse_size(argv[i], "length");
+        int64_t len = qemuio_parse_size(argv[i]);
 
         qemu_iovec_add(&r->qiov, p, len);
         p += len;
@@ -358,7 +399,8 @@ static int rw_common(IORequest *r, int argc, char **argv, const char *options,
         ret = check_write_options(r);
     }
     if (ret == 0) {
-        ret = parse_range(r, argc, argv, vectored);
+        ret = vectored ? parse_vector(r, argc, argv)
+                       : parse_range(r, argc, argv);
     }
     if (ret < 0) {
         return ret;
@@ -373,9 +415,9 @@ static int rw_common(IORequest *r, int argc, char **argv, const char *options,
         return -EINVAL;
     }
     if (r->vmstate && ((r->offset | r->bytes) & 511)) {
-        printf("%s %" PRId64 " is not sector-aligned\n",
-               r->offset & 511 ? "offset" : "bytes",
-               r->offset & 511 ? r->offset : r->bytes);
+        printf("%" PRId64 " is not a sector-aligned value for '%s'\n",
+               r->offset & 511 ? r->offset : r->bytes,
+               r->offset & 511 ? "offset" : "count");
         return -EINVAL;
     }
     if (!r->zeroes) {
@@ -394,28 +436,28 @@ static int read_f(BlockBackend *blk, int argc, char **argv)
     IORequest r = { .name = argv[0], .blk = blk };
 
     r.name = "read";
-    return rw_common(&r, argc, argv, "+bCl:pP:qs:v", false);
+    return rw_common(&r, argc, argv, "bCl:pP:qs:v", false);
 }
 
 static int readv_f(BlockBackend *blk, int argc, char **argv)
 {
     IORequest r = { .name = "readv", .blk = blk };
 
-    return rw_common(&r, argc, argv, "+CP:qv", true);
+    return rw_common(&r, argc, argv, "CP:qv", true);
 }
 
 static int write_f(BlockBackend *blk, int argc, char **argv)
 {
     IORequest r = { .name = "write", .blk = blk, .is_write = true };
 
-    return rw_common(&r, argc, argv, "+bcCfnpP:qs:uz", false);
+    return rw_common(&r, argc, argv, "bcCfnpP:qs:uz", false);
 }
 
 static int writev_f(BlockBackend *blk, int argc, char **argv)
 {
     IORequest r = { .name = "writev", .blk = blk, .is_write = true };
 
-    return rw_common(&r, argc, argv, "+CfP:q", true);
+    return rw_common(&r, argc, argv, "CfP:q", true);
 }
 
 /* ---- Asynchronous requests ---- */
@@ -444,18 +486,20 @@ static int aio_common(BlockBackend *blk, int argc, char **argv,
     r->name = name;
     r->blk = blk;
     r->is_write = is_write;
-    ret = parse_options(r, argc, argv, is_write ? "+CfiP:quz" : "+CiP:qv");
+    ret = parse_options(r, argc, argv, is_write ? "CfiP:quz" : "CiP:qv");
     if (ret == 0 && is_write) {
         ret = check_write_options(r);
     }
     if (ret == 0 && r->invalid) {
+        printf("injecting invalid %s request\n", is_write ? "write" : "read");
         block_acct_invalid(blk_get_stats(blk), is_write ? BLOCK_ACCT_WRITE
                                                         : BLOCK_ACCT_READ);
         g_free(r);
         return 0;
     }
     if (ret == 0) {
-        ret = parse_range(r, argc, argv, !r->zeroes);
+        ret = r->zeroes ? parse_zeroes(r, argc, argv)
+                        : parse_vector(r, argc, argv);
     }
     if (ret == 0 && !r->zeroes) {
         ret = make_buffer(r, argc, argv);
@@ -503,11 +547,10 @@ static int aio_flush_f(BlockBackend *blk, int argc, char **argv)
 static int discard_f(BlockBackend *blk, int argc, char **argv)
 {
     IORequest r = { .name = "discard", .blk = blk };
-    int ret = parse_options(&r, argc, argv, "+Cq");
+    int ret = parse_options(&r, argc, argv, "Cq");
 
     if (ret == 0) {
-        r.zeroes = true;    /* no data: no limit to the length */
-        ret = parse_range(&r, argc, argv, false);
+        ret = parse_range(&r, argc, argv);
     }
     if (ret < 0) {
         return ret;
@@ -527,26 +570,84 @@ static int discard_f(BlockBackend *blk, int argc, char **argv)
 const QemuIOCommand qemuio_rw_commands[] = {
     { "read", "r", read_f, 2, -1,
       "[-abCqv] [-P pattern [-s off] [-l len]] off len",
-      "reads a number of bytes at a specified offset" },
+      "reads a number of bytes at a specified offset",
+      .help = "Reads from the image; data is shown with -v only.\n"
+      "  -b  from the VM state instead of the disk\n"
+      "  -C  statistics as comma-separated values\n"
+      "  -P  check that every byte has this value ...\n"
+      "  -s  ... from this offset of the data on\n"
+      "  -l  ... for so many bytes\n"
+      "  -p  ignored\n"
+      "  -q  no statistics\n"
+      "  -v  show the data\n"
+      "Example: read -v 512 1k" },
     { "readv", NULL, readv_f, 2, -1, "[-Cqv] [-P pattern] off len [len..]",
-      "reads a number of bytes at a specified offset" },
+      "reads a number of bytes at a specified offset",
+      .help = "Like read, into one buffer for each length.\n"
+      "  -C  statistics as comma-separated values\n"
+      "  -P  check that every byte has this value\n"
+      "  -q  no statistics\n"
+      "  -v  show the data\n"
+      "Example: readv -v 512 1k 1k" },
     { "write", "w", write_f, 2, -1,
       "[-bcCfnquz] [-P pattern | -s source_file] off len",
       "writes a number of bytes at a specified offset",
+      .help = "Writes to the image: bytes 0xcd, unless told otherwise.\n"
+      "  -b  to the VM state instead of the disk\n"
+      "  -c  compressed\n"
+      "  -C  statistics as comma-separated values\n"
+      "  -f  wait until the data is on stable storage\n"
+      "  -n  with -z: fail if it would have to write data\n"
+      "  -p  ignored\n"
+      "  -P  bytes of this value\n"
+      "  -q  no statistics\n"
+      "  -s  what this file begins with, repeated if it is shorter\n"
+      "  -u  with -z: give up the space if possible\n"
+      "  -z  zeroes, by a request for zeroes\n"
+      "Example: write -P 0xa5 512 1k",
       .perm = BLK_PERM_WRITE },
     { "writev", NULL, writev_f, 2, -1, "[-Cfq] [-P pattern] off len [len..]",
       "writes a number of bytes at a specified offset",
+      .help = "Like write, from one buffer for each length.\n"
+      "  -C  statistics as comma-separated values\n"
+      "  -f  wait until the data is on stable storage\n"
+      "  -P  bytes of this value instead of 0xcd\n"
+      "  -q  no statistics\n"
+      "Example: writev 512 1k 1k",
       .perm = BLK_PERM_WRITE },
     { "aio_read", NULL, aio_read_f, 2, -1,
       "[-Ciqv] [-P pattern] off len [len..]",
-      "asynchronously reads a number of bytes" },
+      "asynchronously reads a number of bytes",
+      .help = "Like readv, but returns before the request is done and succeeds even if\n"
+      "the request fails; aio_flush waits for it.\n"
+      "  -C  statistics as comma-separated values\n"
+      "  -i  only count an invalid request\n"
+      "  -P  check that every byte has this value\n"
+      "  -q  no statistics\n"
+      "  -v  show the data\n"
+      "Example: aio_read -v 512 1k 1k" },
     { "aio_write", NULL, aio_write_f, 2, -1,
       "[-Cfiquz] [-P pattern] off len [len..]",
-      "asynchronously writes a number of bytes", .perm = BLK_PERM_WRITE },
+      "asynchronously writes a number of bytes",
+      .help = "Like writev, but returns before the request is done and succeeds even if\n"
+      "the request fails; aio_flush waits for it.\n"
+      "  -C  statistics as comma-separated values\n"
+      "  -f  wait until the data is on stable storage\n"
+      "  -i  only count an invalid request\n"
+      "  -P  bytes of this value instead of 0xcd\n"
+      "  -q  no statistics\n"
+      "  -u  with -z: give up the space if possible\n"
+      "  -z  zeroes, by a request for zeroes\n"
+      "Example: aio_write 512 1k 1k",
+      .perm = BLK_PERM_WRITE },
     { "aio_flush", NULL, aio_flush_f, 0, 0, NULL,
       "completes all outstanding aio requests" },
     { "discard", "d", discard_f, 2, -1, "[-Cq] off len",
       "discards a number of bytes at a specified offset",
+      .help = "Tells the image that the data in the range is not needed any more.\n"
+      "  -C  statistics as comma-separated values\n"
+      "  -q  no statistics\n"
+      "Example: discard 64k 1M",
       .perm = BLK_PERM_WRITE },
     { NULL }
 };

@@ -18,5 +18,7 @@ int bdrv_query_snapshot_info_list(BlockDriverState *bs,
                                   SnapshotInfoList **p_list, Error **errp);
 void bdrv_query_image_info(BlockDriverState *bs, ImageInfo **p_info,
                            Error **errp);
+/* To stdout, under a heading; nothing if there is nothing to tell. */
+void bdrv_image_info_specific_dump(ImageInfoSpecific *specific);
 
 #endif

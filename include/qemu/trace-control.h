@@ -24,8 +24,9 @@ void trace_event_print(const TraceEvent *ev, const char *fmt, ...)
 /* Enable (with "-" before it: disable) what matches @pattern, which may have
  * "*"s. False if nothing does. */
 bool trace_enable_events(const char *pattern);
-/* The argument of -T/--trace: "[enable=]PATTERN". */
-bool trace_opt_parse(const char *arg, Error **errp);
+/* The argument of -T/--trace: "[enable=]PATTERN". A warning if nothing
+ * matches. */
+void trace_opt_parse(const char *arg);
 /* "help": names on stdout. */
 void trace_list_events(FILE *f);
 
