@@ -489,12 +489,12 @@ static int coroutine_fn read_all_extensions(BlockDriverState *bs, Error **errp)
         uint32_t length = ldl_be_p(all + (pos - base) + 4);
 
         pos += 8;
-        if (magic == QCOW2_EXT_END) {
-            break;
-        }
         if (length > end - pos) {
             error_setg(errp, "Header extension too large");
             return -EINVAL;
+        }
+        if (magic == QCOW2_EXT_END) {
+            break;
         }
         ret = take_extension(bs, magic, length, all + (pos - base), errp);
         if (ret < 0) {

@@ -455,6 +455,11 @@ int img_rebase(int argc, char **argv)
     if (!r.blk) {
         return 1;
     }
+    if (r.backing_fmt && !bdrv_find_format(r.backing_fmt)) {
+        error_report("Invalid format name: '%s'", r.backing_fmt);
+        blk_unref(r.blk);
+        return 1;
+    }
     if (unsafe || (open_backings(&r, filename) &&
                    rebase_data(&r) == 0 && blk_flush(r.blk) == 0)) {
         ret = change_backing(&r, unsafe) < 0;
