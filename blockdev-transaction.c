@@ -4,9 +4,9 @@
  * QMP: transaction.
  *
  * Each action is prepared in turn and adds to a Transaction how to keep or
- * undo it.  A disk that is backed up rests from its action on until all jobs
- * have started, so that all backups are of one moment: no disk changes any
- * more when the last one is taken.
+ * undo it.  A disk that is backed up or gets a snapshot rests from its action
+ * on until all actions are done and all jobs have started, so that all of them
+ * are of one moment: no disk changes any more when the last one is taken.
  *
  * Invariant: until all actions are prepared, none has an effect that its
  * abort hook does not take back: jobs are made but not started, bitmaps that
@@ -14,6 +14,7 @@
  */
 #include "qemu/osdep.h"
 #include "blockdev-backup.h"
+#include "blockdev-transaction.h"
 #include "block/block_int.h"
 #include "block/blockjob_int.h"
 #include "sysemu/block-backend.h"
@@ -21,7 +22,6 @@
 #include "qapi/error.h"
 #include "qapi/qapi-commands-block-core.h"
 #include "qapi/qapi-commands-transaction.h"
-#include "qemu/transactions.h"
 
 /* What an action needs to be kept or undone. */
 typedef struct ActionState {
@@ -31,14 +31,6 @@ typedef struct ActionState {
     BlockJob *job;
     AioContext *ctx;
 } ActionState;
-
-/* The jobs of a transaction, and their disks, which rest until all jobs have
- * started. */
-typedef struct BackupSet {
-    BlockJobTxn *txn;
-    GPtrArray *jobs;
-    GPtrArray *drained;         /* references */
-} BackupSet;
 
 static void action_clean(void *opaque)
 {
@@ -287,8 +279,8 @@ static const TransactionActionDrv job_drv = {
     .clean = action_clean,
 };
 
-static bool prepare_backup(Transaction *tran, TransactionAction *action,
-                           BackupSet *set, Error **errp)
+static bool prepare_backup(TransactionRun *run, TransactionAction *action,
+                           Error **errp)
 {
     bool drive = action->type == TRANSACTION_ACTION_KIND_DRIVE_BACKUP;
     const char *device = drive ? action->u.drive_backup.data->device
@@ -302,20 +294,18 @@ static bool prepare_backup(Transaction *tran, TransactionAction *action,
     }
     ctx = bdrv_get_aio_context(bs);
     aio_context_acquire(ctx);
-    bdrv_ref(bs);
-    bdrv_drained_begin(bs);
-    g_ptr_array_add(set->drained, bs);
-    job = drive ? drive_backup_prepare(action->u.drive_backup.data, set->txn,
+    transaction_rest(run, bs);
+    job = drive ? drive_backup_prepare(action->u.drive_backup.data, run->txn,
                                        errp)
                 : blockdev_backup_prepare(action->u.blockdev_backup.data,
-                                          set->txn, errp);
+                                          run->txn, errp);
     aio_context_release(ctx);
     if (job) {
-        ActionState *a = action_new(tran, &job_drv, bs, NULL);
+        ActionState *a = action_new(run->tran, &job_drv, bs, NULL);
 
         a->job = job;
         a->ctx = ctx;
-        g_ptr_array_add(set->jobs, job);
+        g_ptr_array_add(run->jobs, job);
     }
     return job;
 }
@@ -329,7 +319,14 @@ static void job_start(BlockJob *job)
     aio_context_release(ctx);
 }
 
-static void undrain(BlockDriverState *bs)
+void transaction_rest(TransactionRun *run, BlockDriverState *bs)
+{
+    bdrv_ref(bs);
+    bdrv_drained_begin(bs);
+    g_ptr_array_add(run->resting, bs);
+}
+
+static void wake_up(BlockDriverState *bs)
 {
     AioContext *ctx = bdrv_get_aio_context(bs);
 
@@ -341,9 +338,11 @@ static void undrain(BlockDriverState *bs)
 
 /* ---- The command ---- */
 
-static bool prepare(Transaction *tran, TransactionAction *action,
-                    BackupSet *set, Error **errp)
+static bool prepare(TransactionRun *run, TransactionAction *action,
+                    Error **errp)
 {
+    Transaction *tran = run->tran;
+
     switch (action->type) {
     case TRANSACTION_ACTION_KIND_ABORT:
         error_setg(errp, "Transaction aborted using Abort action");
@@ -368,10 +367,33 @@ static bool prepare(Transaction *tran, TransactionAction *action,
             tran, action->u.block_dirty_bitmap_merge.data, errp);
     case TRANSACTION_ACTION_KIND_BLOCKDEV_BACKUP:
     case TRANSACTION_ACTION_KIND_DRIVE_BACKUP:
-        return prepare_backup(tran, action, set, errp);
+        return prepare_backup(run, action, errp);
+    case TRANSACTION_ACTION_KIND_BLOCKDEV_SNAPSHOT:
+        return blockdev_snapshot_prepare(
+            run, action->u.blockdev_snapshot.data, errp);
+    case TRANSACTION_ACTION_KIND_BLOCKDEV_SNAPSHOT_SYNC:
+        return blockdev_snapshot_sync_prepare(
+            run, action->u.blockdev_snapshot_sync.data, errp);
+    case TRANSACTION_ACTION_KIND_BLOCKDEV_SNAPSHOT_INTERNAL_SYNC:
+        return blockdev_snapshot_internal_prepare(
+            run, action->u.blockdev_snapshot_internal_sync.data, errp);
     default:
         g_assert_not_reached();
     }
+}
+
+/* Can the jobs of a transaction with this action end together? */
+static bool check_grouped(TransactionActionKind kind, Error **errp)
+{
+    if (kind == TRANSACTION_ACTION_KIND_BLOCKDEV_BACKUP ||
+        kind == TRANSACTION_ACTION_KIND_DRIVE_BACKUP ||
+        kind == TRANSACTION_ACTION_KIND_ABORT) {
+        return true;
+    }
+    error_setg(errp, "Action '%s' does not support Transaction property "
+               "completion-mode = %s", TransactionActionKind_str(kind),
+               ActionCompletionMode_str(ACTION_COMPLETION_MODE_GROUPED));
+    return false;
 }
 
 void qmp_transaction(TransactionActionList *actions, bool has_properties,
@@ -380,39 +402,35 @@ void qmp_transaction(TransactionActionList *actions, bool has_properties,
     bool grouped = has_properties && properties->has_completion_mode &&
         properties->completion_mode == ACTION_COMPLETION_MODE_GROUPED;
     g_autoptr(GPtrArray) jobs = g_ptr_array_new();
-    g_autoptr(GPtrArray) drained = g_ptr_array_new();
-    BackupSet set = {
+    g_autoptr(GPtrArray) resting = g_ptr_array_new();
+    TransactionRun run = {
+        .tran = tran_new(),
         .txn = grouped ? block_job_txn_new() : NULL,
         .jobs = jobs,
-        .drained = drained,
+        .resting = resting,
     };
-    Transaction *tran = tran_new();
     bool ok = true;
     guint i;
 
     bdrv_drain_all();
     for (; actions && ok; actions = actions->next) {
-        TransactionActionKind kind = actions->value->type;
-
-        if (grouped && kind != TRANSACTION_ACTION_KIND_BLOCKDEV_BACKUP &&
-            kind != TRANSACTION_ACTION_KIND_DRIVE_BACKUP &&
-            kind != TRANSACTION_ACTION_KIND_ABORT) {
-            error_setg(errp, "Action '%s' does not support Transaction "
-                       "property completion-mode = %s",
-                       TransactionActionKind_str(kind),
-                       ActionCompletionMode_str(properties->completion_mode));
-            ok = false;
-            break;
-        }
-        ok = prepare(tran, actions->value, &set, errp);
+        ok = (!grouped || check_grouped(actions->value->type, errp)) &&
+             prepare(&run, actions->value, errp);
     }
-    tran_finalize(tran, ok ? 0 : -ECANCELED);
+    tran_finalize(run.tran, ok ? 0 : -ECANCELED);
     /* In the order of the actions, which a Transaction does not keep. */
     for (i = 0; ok && i < jobs->len; i++) {
         job_start(g_ptr_array_index(jobs, i));
     }
-    for (i = 0; i < drained->len; i++) {
-        undrain(g_ptr_array_index(drained, i));
+    for (i = 0; i < resting->len; i++) {
+        wake_up(g_ptr_array_index(resting, i));
     }
-    block_job_txn_unref(set.txn);
+    block_job_txn_unref(run.txn);
+}
+
+void transaction_single(TransactionAction *action, Error **errp)
+{
+    TransactionActionList list = { .value = action };
+
+    qmp_transaction(&list, false, NULL, errp);
 }

@@ -16,7 +16,7 @@
 
 /* ---- Images ---- */
 
-static SnapshotInfo *snapshot_info(const QEMUSnapshotInfo *sn)
+SnapshotInfo *bdrv_snapshot_info(const QEMUSnapshotInfo *sn)
 {
     SnapshotInfo *info = g_new0(SnapshotInfo, 1);
 
@@ -55,7 +55,7 @@ int bdrv_query_snapshot_info_list(BlockDriverState *bs,
         return n;
     }
     for (i = 0; i < n; i++) {
-        QAPI_LIST_APPEND(tail, snapshot_info(&sn_tab[i]));
+        QAPI_LIST_APPEND(tail, bdrv_snapshot_info(&sn_tab[i]));
     }
     *p_list = head;
     return 0;

@@ -418,12 +418,6 @@ static int raw_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
     return bdrv_get_info(bs->file->bs, bdi);
 }
 
-static ImageInfoSpecific *raw_get_specific_info(BlockDriverState *bs,
-                                                Error **errp)
-{
-    return bdrv_get_specific_info(bs->file->bs, errp);
-}
-
 static int raw_has_zero_init(BlockDriverState *bs)
 {
     return bdrv_has_zero_init(bs->file->bs);
@@ -515,7 +509,6 @@ BlockDriver bdrv_raw = {
     .bdrv_co_ioctl          = raw_co_ioctl,
     .bdrv_getlength         = raw_getlength,
     .bdrv_get_info          = raw_get_info,
-    .bdrv_get_specific_info = raw_get_specific_info,
     .bdrv_has_zero_init     = raw_has_zero_init,
     .bdrv_cancel_in_flight  = raw_cancel_in_flight,
 };

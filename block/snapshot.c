@@ -1,18 +1,27 @@
 /*
  * SPDX-License-Identifier: MIT
  *
- * Internal snapshots: the driver's, or those of the node below a filter.
+ * Internal snapshots: the driver's, or those of the node that has all of the
+ * data.
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
 #include "block/snapshot.h"
 #include "qapi/error.h"
 
-/* The node whose driver has snapshots: @bs or what it filters. */
+/* The node that has all of @bs's data, or NULL if there is none such. */
+static BlockDriverState *only_child(BlockDriverState *bs)
+{
+    BdrvChild *c = QLIST_FIRST(&bs->children);
+
+    return c && !QLIST_NEXT(c, next) ? c->bs : NULL;
+}
+
+/* The node whose driver has snapshots: @bs or one below it. */
 static BlockDriverState *snapshot_node(BlockDriverState *bs)
 {
     while (bs && bs->drv && !bs->drv->bdrv_snapshot_list) {
-        bs = bdrv_filter_bs(bs);
+        bs = bs->drv->is_filter ? bdrv_filter_bs(bs) : only_child(bs);
     }
     return bs && bs->drv ? bs : NULL;
 }

@@ -14,6 +14,7 @@ BlockDeviceInfo *bdrv_block_device_info(BlockBackend *blk,
                                         BlockDriverState *bs, bool flat,
                                         Error **errp);
 BlockDeviceInfoList *bdrv_named_nodes_list(bool flat, Error **errp);
+SnapshotInfo *bdrv_snapshot_info(const QEMUSnapshotInfo *sn);
 int bdrv_query_snapshot_info_list(BlockDriverState *bs,
                                   SnapshotInfoList **p_list, Error **errp);
 void bdrv_query_image_info(BlockDriverState *bs, ImageInfo **p_info,
