@@ -55,10 +55,13 @@ QemuOptsList qcow2_amend_opts = {
 typedef struct Amend {
     Qcow2Header hdr;
     const char *data_file;      /* NULL: as it is */
+    Error **errp;
 } Amend;
 
-static bool take_version(Qcow2State *s, QemuOpts *opts, Amend *a, Error **errp)
+static bool take_version(BlockDriverState *bs, QemuOpts *opts, Amend *a,
+                         Error **errp)
 {
+    Qcow2State *s = bs->opaque;
     const char *compat = qemu_opt_get(opts, BLOCK_OPT_COMPAT_LEVEL);
 
     if (!compat) {
@@ -72,14 +75,7 @@ static bool take_version(Qcow2State *s, QemuOpts *opts, Amend *a, Error **errp)
         error_setg(errp, "Unknown compatibility level %s", compat);
         return false;
     }
-    if (a->hdr.version < s->hdr.version) {
-        error_setg(errp, "An image of compatibility level 1.1 can't be turned "
-                   "into one of level %s", compat);
-        error_append_hint(errp, "You can use 'qemu-img convert -o "
-                          "compat=%s' instead.\n", compat);
-        return false;
-    }
-    return true;
+    return a->hdr.version >= s->hdr.version || qcow2_can_downgrade(bs, errp);
 }
 
 static bool check_backing(BlockDriverState *bs, QemuOpts *opts, Error **errp)
@@ -97,8 +93,8 @@ static bool check_backing(BlockDriverState *bs, QemuOpts *opts, Error **errp)
     return true;
 }
 
-static bool check_refcounts(Qcow2State *s, QemuOpts *opts, const Amend *a,
-                            Error **errp)
+static bool take_refcounts(Qcow2State *s, QemuOpts *opts, Amend *a,
+                           Error **errp)
 {
     uint64_t now = 1U << s->hdr.refcount_order;
     uint64_t bits = qemu_opt_get_number(opts, BLOCK_OPT_REFCOUNT_BITS, now);
@@ -108,17 +104,18 @@ static bool check_refcounts(Qcow2State *s, QemuOpts *opts, const Amend *a,
                    "exceed 64 bits");
         return false;
     }
+    if (bits != 16 && a->hdr.version < 3 &&
+        !qemu_opt_get(opts, BLOCK_OPT_REFCOUNT_BITS)) {
+        error_setg(errp, "compat=0.10 requires refcount_bits=16");
+        return false;
+    }
     if (bits != 16 && a->hdr.version < 3) {
         error_setg(errp, "Refcount widths other than 16 bits require "
                    "compatibility level 1.1 or above (use compat=1.1 or "
                    "greater)");
         return false;
     }
-    if (bits != now) {
-        error_setg(errp, "Refcounts of %" PRIu64 " bits can't be made %" PRIu64
-                   " bits wide", now, bits);
-        return false;
-    }
+    a->hdr.refcount_order = ctz64(bits);
     return true;
 }
 
@@ -127,9 +124,9 @@ static bool take_features(BlockDriverState *bs, QemuOpts *opts, Amend *a,
 {
     Qcow2State *s = bs->opaque;
     bool was_raw = qcow2_data_file_is_raw(s);
+    bool was_lazy = s->hdr.compatible & QCOW2_COMPAT_LAZY_REFCOUNTS;
     bool lazy = qemu_opt_get_bool(opts, BLOCK_OPT_LAZY_REFCOUNTS,
-                                  s->hdr.compatible &
-                                  QCOW2_COMPAT_LAZY_REFCOUNTS);
+                                  was_lazy && a->hdr.version >= 3);
     bool raw = qemu_opt_get_bool(opts, BLOCK_OPT_DATA_FILE_RAW, was_raw);
 
     a->data_file = qemu_opt_get(opts, BLOCK_OPT_DATA_FILE);
@@ -155,24 +152,21 @@ static bool take_features(BlockDriverState *bs, QemuOpts *opts, Amend *a,
     return true;
 }
 
-static int coroutine_fn store_amended(BlockDriverState *bs, void *opaque)
+/* The header as it is wanted; all else has been done for it. */
+static int coroutine_fn store_header(BlockDriverState *bs, const Amend *a)
 {
     Qcow2State *s = bs->opaque;
     Qcow2Header old = s->hdr;
-    Amend *a = opaque;
     char *old_name = NULL;
-    int ret = qcow2_mark_clean(bs);
+    int ret;
 
-    if (ret == 0) {
-        ret = qcow2_sync(bs);
-    }
-    if (ret < 0) {
-        return ret;
-    }
-    old = s->hdr;
     s->hdr.version = a->hdr.version;
     s->hdr.compatible = a->hdr.compatible;
     s->hdr.autoclear = a->hdr.autoclear;
+    if (s->hdr.version < 3) {
+        s->hdr.compatible = s->hdr.autoclear = 0;
+        s->opt.lazy_refcounts = false;
+    }
     if (a->data_file) {
         old_name = s->data_file_name;
         s->data_file_name = *a->data_file ? g_strdup(a->data_file) : NULL;
@@ -192,23 +186,42 @@ static int coroutine_fn store_amended(BlockDriverState *bs, void *opaque)
     return ret;
 }
 
-int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, Error **errp)
+static int coroutine_fn amend_locked(BlockDriverState *bs, void *opaque)
 {
     Qcow2State *s = bs->opaque;
-    Amend a = { .hdr = s->hdr };
+    Amend *a = opaque;
+    int ret = qcow2_mark_clean(bs);
+
+    if (ret == 0) {
+        ret = qcow2_sync(bs);
+    }
+    if (ret == 0 && a->hdr.refcount_order != s->hdr.refcount_order) {
+        ret = qcow2_set_refcount_order(bs, a->hdr.refcount_order, a->errp);
+    }
+    if (ret == 0 && a->hdr.version < s->hdr.version) {
+        ret = qcow2_expand_zero_clusters(bs, a->errp);
+    }
+    return ret < 0 ? ret : store_header(bs, a);
+}
+
+int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, Error **errp)
+{
+    ERRP_GUARD();
+    Qcow2State *s = bs->opaque;
+    Amend a = { .hdr = s->hdr, .errp = errp };
     int ret;
 
     if (s->broken) {
         error_setg(errp, "Image '%s' is corrupt", bs->filename);
         return -ENOMEDIUM;
     }
-    if (!take_version(s, opts, &a, errp) || !check_backing(bs, opts, errp) ||
-        !check_refcounts(s, opts, &a, errp) ||
+    if (!take_version(bs, opts, &a, errp) || !check_backing(bs, opts, errp) ||
+        !take_refcounts(s, opts, &a, errp) ||
         !take_features(bs, opts, &a, errp)) {
         return -EINVAL;
     }
-    ret = qcow2_run_locked(bs, store_amended, &a);
-    if (ret < 0) {
+    ret = qcow2_run_locked(bs, amend_locked, &a);
+    if (ret < 0 && !*errp) {
         error_setg_errno(errp, -ret, "Failed to update the header of '%s'",
                          bs->filename);
     }

@@ -13,6 +13,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/qcow2-check.h"
+#include "qapi/error.h"
 #include "qemu/error-report.h"
 
 /* ---- Counts ---- */
@@ -222,7 +223,6 @@ static int coroutine_fn rebuild_refs(Qcow2Check *c)
     void *buf;
     int ret = 0;
 
-    fprintf(stderr, "Rebuilding refcount structure\n");
     blocks = plan_rebuild(c, &r);
     if (r.table_clusters << s->cluster_bits > QCOW2_MAX_REFTABLE) {
         return -EFBIG;
@@ -231,6 +231,8 @@ static int coroutine_fn rebuild_refs(Qcow2Check *c)
         qcow2_check_add(c, (r.first + k) << s->cluster_bits, s->cluster_size);
     }
     r.next = r.first;
+    qcow2_host_written(s, (r.first + blocks + r.table_clusters) <<
+                          s->cluster_bits);
     r.table = g_new0(uint64_t, r.regions);
     buf = qemu_blockalign(bs->file->bs, s->cluster_size);
     for (i = 0; i < r.regions && ret >= 0; i++) {
@@ -280,6 +282,120 @@ static int coroutine_fn free_old_refs(BlockDriverState *bs,
     qcow2_check_clear(&c);
     res->image_end_offset = (cmp.highest + 1) <<
                             ((Qcow2State *)bs->opaque)->cluster_bits;
+    return ret;
+}
+
+/* ---- Counts of another width ---- */
+
+/* A cluster that is referred to more often than @max times; 0: none. */
+static uint64_t find_count_above(Qcow2Check *c, uint64_t max)
+{
+    g_autoptr(GArray) pages = qcow2_check_pages(c);
+    uint64_t i, k, first;
+
+    for (i = 0; i < pages->len; i++) {
+        first = g_array_index(pages, uint64_t, i) * QCOW2_CHECK_PAGE;
+        for (k = first; k < first + QCOW2_CHECK_PAGE; k++) {
+            if (qcow2_check_count(c, k) > max) {
+                return k;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Blocks and table lose the reference that the header was. */
+static int coroutine_fn drop_refs(BlockDriverState *bs, const Qcow2Header *hdr,
+                                  const uint64_t *table, uint64_t entries)
+{
+    Qcow2State *s = bs->opaque;
+    uint64_t i;
+    int ret;
+
+    ret = qcow2_refcount_add(bs, hdr->reftable_offset >> s->cluster_bits,
+                             hdr->reftable_clusters, -1, QCOW2_FREE_OTHER);
+    for (i = 0; i < entries && ret == 0; i++) {
+        uint64_t block = table[i] & QCOW2_REFTABLE_OFFSET;
+
+        if (block) {
+            ret = qcow2_refcount_add(bs, block >> s->cluster_bits, 1, -1,
+                                     QCOW2_FREE_OTHER);
+        }
+    }
+    return ret;
+}
+
+static void set_order(Qcow2State *s, unsigned order, unsigned version)
+{
+    s->hdr.refcount_order = order;
+    s->hdr.version = version;
+    qcow2_set_geometry(s);
+}
+
+/* The image is as @c has counted it. */
+static int coroutine_fn rebuild_as(Qcow2Check *c, unsigned order,
+                                   Error **errp)
+{
+    BlockDriverState *bs = c->bs;
+    Qcow2State *s = bs->opaque;
+    uint64_t max = order == 6 ? INT64_MAX : (1ULL << (1U << order)) - 1;
+    uint64_t entries = s->reftable_size, cluster = find_count_above(c, max);
+    g_autofree uint64_t *table = NULL;
+    Qcow2Header old = s->hdr;
+    int ret;
+
+    if (cluster) {
+        error_setg(errp, "Cannot decrease refcount entry width to %d bits: "
+                   "Cluster at offset %#" PRIx64 " has a refcount of %" PRIu64,
+                   1 << order, cluster << s->cluster_bits,
+                   qcow2_check_count(c, cluster));
+        return -EINVAL;
+    }
+    table = g_memdup2(s->reftable, entries * sizeof(*table));
+    set_order(s, order, 3);
+    ret = rebuild_refs(c);
+    if (ret < 0) {
+        set_order(s, old.refcount_order, old.version);
+    } else {
+        ret = drop_refs(bs, &old, table, entries);
+    }
+    if (ret == 0) {
+        ret = qcow2_sync(bs);
+    }
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Failed to write reference counts of %d "
+                         "bits to '%s'", 1 << order, bs->filename);
+    }
+    return ret;
+}
+
+int coroutine_fn qcow2_set_refcount_order(BlockDriverState *bs, unsigned order,
+                                          Error **errp)
+{
+    BdrvCheckResult res = { 0 };
+    Qcow2State *s = bs->opaque;
+    Qcow2Check c;
+    int ret;
+
+    ret = qcow2_sync(bs);
+    if (ret == 0) {
+        ret = qcow2_end_grow_ahead(bs);
+    }
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Failed to flush '%s'", bs->filename);
+        return ret;
+    }
+    qcow2_cache_clear(s->l2_cache);
+    qcow2_check_init(&c, bs, &res, true);
+    ret = qcow2_check_count_all(&c);
+    if (ret < 0 || res.corruptions || res.check_errors) {
+        error_setg(errp, "Image '%s' is damaged; check and repair it first",
+                   bs->filename);
+        ret = ret < 0 ? ret : -EINVAL;
+    } else {
+        ret = rebuild_as(&c, order, errp);
+    }
+    qcow2_check_clear(&c);
     return ret;
 }
 
@@ -404,6 +520,7 @@ static int coroutine_fn check_counts(Qcow2Check *c, BdrvCheckResult *res,
             fprintf(stderr, "ERROR need to rebuild refcount structures\n");
             return -EIO;
         }
+        fprintf(stderr, "Rebuilding refcount structure\n");
         ret = rebuild_refs(c);
         if (ret < 0) {
             error_report("ERROR writing refblock: %s", strerror(-ret));

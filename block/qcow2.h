@@ -692,6 +692,20 @@ int coroutine_fn qcow2_co_check(BlockDriverState *bs, BdrvCheckResult *result,
 int coroutine_fn qcow2_check_locked(BlockDriverState *bs, BdrvCheckResult *res,
                                     BdrvCheckMode fix);
 
+/* New reference counts of 1 << @order bits; the image becomes one of version 3.
+ * ->lock held; nothing is in flight. */
+int coroutine_fn qcow2_set_refcount_order(BlockDriverState *bs, unsigned order,
+                                          Error **errp);
+
+/* ---- qcow2-downgrade.c ---- */
+
+/* Could this be an image of version 2? */
+bool qcow2_can_downgrade(BlockDriverState *bs, Error **errp);
+/* Replace zero clusters, which version 2 does not know, in all maps.  ->lock
+ * held; nothing is in flight. */
+int coroutine_fn qcow2_expand_zero_clusters(BlockDriverState *bs,
+                                            Error **errp);
+
 /* ---- qcow2-amend.c ---- */
 
 extern QemuOptsList qcow2_amend_opts;
