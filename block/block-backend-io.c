@@ -303,8 +303,11 @@ static int coroutine_fn blk_do_request(BlkRequest *req)
 static void coroutine_fn blk_sync_entry(void *opaque)
 {
     BlkRequest *req = opaque;
+    int ret = blk_do_request(req);
 
-    req->ret = blk_do_request(req);
+    /* Not left to the waiting function: a drain may run in its loop. */
+    blk_dec_in_flight(req->blk);
+    req->ret = ret;
     aio_wait_kick();
 }
 
@@ -316,6 +319,7 @@ static int blk_request_sync(BlkRequest *req)
     blk_inc_in_flight(blk);
     if (qemu_in_coroutine()) {
         req->ret = blk_do_request(req);
+        blk_dec_in_flight(blk);
     } else {
         AioContext *ctx = blk_get_aio_context(blk);
 
@@ -323,7 +327,6 @@ static int blk_request_sync(BlkRequest *req)
         aio_co_enter(ctx, qemu_coroutine_create(blk_sync_entry, req));
         AIO_WAIT_WHILE(ctx, req->ret == -EINPROGRESS);
     }
-    blk_dec_in_flight(blk);
     return req->ret;
 }
 

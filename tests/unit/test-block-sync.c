@@ -261,6 +261,29 @@ static void test_events(void)
     bdrv_unref(bs);
 }
 
+static void release_and_drain(void *opaque)
+{
+    BlockDriverState *bs = opaque;
+
+    mem_release(bs);
+    bdrv_drained_begin(bs);
+    bdrv_drained_end(bs);
+}
+
+/* What runs while a request is waited for, once that is done, drains. */
+static void test_nested_drain(void)
+{
+    BlockDriverState *bs = mem_node("node");
+    BlockBackend *blk = mem_blk(bs);
+    uint8_t buf[MEM_UNIT];
+
+    mem_state(bs)->hold = "r";
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), release_and_drain, bs);
+    g_assert_cmpint(blk_pread(blk, 0, sizeof(buf), buf, 0), ==, 0);
+    blk_unref(blk);
+    bdrv_unref(bs);
+}
+
 int main(int argc, char **argv)
 {
     mem_test_init(&argc, &argv);
@@ -276,5 +299,6 @@ int main(int argc, char **argv)
     g_test_add_func("/block-sync/plain-driver-parts",
                     test_plain_driver_parts);
     g_test_add_func("/block-sync/events", test_events);
+    g_test_add_func("/block-sync/nested-drain", test_nested_drain);
     return g_test_run();
 }
