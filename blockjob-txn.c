@@ -427,6 +427,12 @@ void block_job_cancel_sync_all(void)
 {
     BlockJob *job;
 
+    if (!block_job_next(NULL)) {
+        return;
+    }
+    /* What the jobs wait for may be throttled, by a clock that stands still:
+     * in a drained section there are no limits. */
+    bdrv_drain_all_begin();
     while ((job = block_job_next(NULL))) {
         AioContext *ctx = blk_get_aio_context(job->blk);
 
@@ -434,4 +440,5 @@ void block_job_cancel_sync_all(void)
         block_job_cancel_sync(job);
         aio_context_release(ctx);
     }
+    bdrv_drain_all_end();
 }

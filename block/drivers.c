@@ -22,7 +22,8 @@
     D(bdrv_copy_before_write) \
     D(bdrv_copy_on_read) \
     D(bdrv_preallocate)  \
-    D(bdrv_snapshot_access)
+    D(bdrv_snapshot_access) \
+    D(bdrv_throttle)
 
 #define DECLARE_DRIVER(name) extern BlockDriver name;
 BLOCK_DRIVERS(DECLARE_DRIVER)

@@ -105,9 +105,14 @@ bool throttle_group_is_shared(ThrottleState *ts)
     return container_of(ts, ThrottleGroup, ts)->refcount > 1;
 }
 
+const char *throttle_group_name(ThrottleState *ts)
+{
+    return container_of(ts, ThrottleGroup, ts)->name;
+}
+
 const char *throttle_group_get_name(ThrottleGroupMember *tgm)
 {
-    return group_of(tgm)->name;
+    return throttle_group_name(tgm->throttle_state);
 }
 
 /* ---- Whose turn it is; group->lock held ---- */
@@ -277,25 +282,6 @@ void throttle_group_restart_tgm(ThrottleGroupMember *tgm)
 
 /* ---- Members; main thread ---- */
 
-void throttle_group_config(ThrottleGroupMember *tgm, ThrottleConfig *cfg)
-{
-    ThrottleGroup *tg = group_of(tgm);
-
-    qemu_mutex_lock(&tg->lock);
-    throttle_config(&tg->ts, tg->clock_type, cfg);
-    qemu_mutex_unlock(&tg->lock);
-    throttle_group_restart_tgm(tgm);
-}
-
-void throttle_group_get_config(ThrottleGroupMember *tgm, ThrottleConfig *cfg)
-{
-    ThrottleGroup *tg = group_of(tgm);
-
-    qemu_mutex_lock(&tg->lock);
-    throttle_get_config(&tg->ts, cfg);
-    qemu_mutex_unlock(&tg->lock);
-}
-
 void throttle_group_set_limits(ThrottleState *ts, ThrottleConfig *cfg)
 {
     ThrottleGroup *tg = container_of(ts, ThrottleGroup, ts);
@@ -321,6 +307,16 @@ void throttle_group_get_limits(ThrottleState *ts, ThrottleConfig *cfg)
     qemu_mutex_lock(&tg->lock);
     throttle_get_config(ts, cfg);
     qemu_mutex_unlock(&tg->lock);
+}
+
+void throttle_group_config(ThrottleGroupMember *tgm, ThrottleConfig *cfg)
+{
+    throttle_group_set_limits(tgm->throttle_state, cfg);
+}
+
+void throttle_group_get_config(ThrottleGroupMember *tgm, ThrottleConfig *cfg)
+{
+    throttle_group_get_limits(tgm->throttle_state, cfg);
 }
 
 void throttle_group_register_tgm(ThrottleGroupMember *tgm,

@@ -29,6 +29,7 @@ typedef struct ThrottleGroupMember {
 
 /* Clock of the groups made from now on (qtest: VIRTUAL). Main thread. */
 void throttle_groups_set_clock(QEMUClockType type);
+const char *throttle_group_name(ThrottleState *ts);
 const char *throttle_group_get_name(ThrottleGroupMember *tgm);
 bool throttle_group_exists(const char *name);
 /* A reference on the named group (made if it is new). */
