@@ -159,9 +159,10 @@ static bool check_combinations(const BlockdevCreateOptionsQcow2 *o,
     }
     if (o->has_backing_file &&
         strlen(o->backing_file) > QCOW2_MAX_BACKING_NAME) {
-        error_setg(errp, "Could not assign backing file '%s': the name is "
-                   "longer than %d bytes", o->backing_file,
-                   QCOW2_MAX_BACKING_NAME);
+        error_setg(errp, "Could not assign backing file '%s' with format "
+                   "'%s': Invalid argument", o->backing_file,
+                   o->has_backing_fmt ? BlockdevDriver_str(o->backing_fmt)
+                                      : "");
         return false;
     }
     if (o->has_encrypt) {
@@ -204,7 +205,6 @@ static bool check_options(const BlockdevCreateOptionsQcow2 *o, NewImage *img,
     int64_t bits = o->has_refcount_bits ? o->refcount_bits
                                         : DEFAULT_REFCOUNT_BITS;
     Qcow2Header *h = &img->hdr;
-    Qcow2State geometry = { 0 };
 
     memset(img, 0, sizeof(*img));
     if (o->size % BDRV_SECTOR_SIZE) {
@@ -243,16 +243,28 @@ static bool check_options(const BlockdevCreateOptionsQcow2 *o, NewImage *img,
         return false;
     }
     set_features(o, img);
-    geometry.hdr = *h;
+    return true;
+}
+
+/* 0 or -errno: what growing the image to that size would fail with. */
+static int check_size(const NewImage *img, Error **errp)
+{
+    Qcow2State geometry = { .hdr = img->hdr };
+
     qcow2_set_geometry(&geometry);
+    if (img->size > INT64_MAX) {
+        error_setg(errp, "Could not resize image: Image size cannot be "
+                   "negative");
+        return -EINVAL;
+    }
     if (img->size > BDRV_MAX_LENGTH ||
         qcow2_l1_entries(&geometry, img->size) >
         QCOW2_MAX_L1_BYTES / sizeof(uint64_t)) {
-        error_setg(errp, "The image size is too large for file format 'qcow2' "
-                   "(try using a larger cluster size)");
-        return false;
+        error_setg(errp, "Could not resize image: Failed to grow the L1 "
+                   "table: File too large");
+        return -EFBIG;
     }
-    return true;
+    return 0;
 }
 
 /* ---- The image without disk ---- */
@@ -402,6 +414,10 @@ int coroutine_fn qcow2_co_create(BlockdevCreateOptions *opts, Error **errp)
     if (!check_options(o, &img, errp)) {
         return -EINVAL;
     }
+    ret = check_size(&img, errp);
+    if (ret < 0) {
+        return ret;
+    }
     file = bdrv_open_blockdev_ref(o->file, errp);
     if (!file) {
         return -EIO;
@@ -541,6 +557,10 @@ int coroutine_fn qcow2_co_create_opts(BlockDriver *drv, const char *filename,
 
     if (!take_options(opts, &o, errp) || !check_options(&o, &img, errp)) {
         return -EINVAL;
+    }
+    ret = check_size(&img, errp);
+    if (ret < 0) {
+        return ret;
     }
     data_name = g_strdup(qemu_opt_get(opts, BLOCK_OPT_DATA_FILE));
     /* The protocol's file is as long as what is in it. */
