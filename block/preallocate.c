@@ -158,6 +158,21 @@ static void prealloc_child_perm(BlockDriverState *bs, BdrvChild *c,
     }
 }
 
+/*
+ * Give back while there is still the right to: who uses the file without the
+ * filter from now on may need it.  In coroutines that would let others run in
+ * the middle of the change.
+ */
+static int prealloc_check_perm(BlockDriverState *bs, uint64_t perm,
+                               uint64_t shared, Error **errp)
+{
+    if (!may_grow(perm) && !qemu_in_coroutine()) {
+        /* If it fails it is tried again, and told, later. */
+        give_back(bs, NULL);
+    }
+    return 0;
+}
+
 static void prealloc_set_perm(BlockDriverState *bs, uint64_t perm,
                               uint64_t shared)
 {
@@ -167,7 +182,6 @@ static void prealloc_set_perm(BlockDriverState *bs, uint64_t perm,
         return;
     }
     if (has_spare(s)) {
-        /* The graph is changing: later. */
         qemu_bh_schedule(s->give_back_bh);
     } else {
         forget(s);
@@ -447,6 +461,7 @@ BlockDriver bdrv_preallocate = {
     .bdrv_reopen_abort = prealloc_reopen_abort,
     .bdrv_inactivate = prealloc_inactivate,
     .bdrv_child_perm = prealloc_child_perm,
+    .bdrv_check_perm = prealloc_check_perm,
     .bdrv_set_perm = prealloc_set_perm,
     .bdrv_getlength = prealloc_getlength,
     .bdrv_co_preadv_part = prealloc_preadv,

@@ -154,10 +154,17 @@ static void change_length(void)
     teardown(&f);
 }
 
+static const uint64_t grow = BLK_PERM_WRITE | BLK_PERM_RESIZE;
+
+static void set_perm(Fixture *f, uint64_t perm)
+{
+    g_assert_cmpint(blk_set_perm(f->blk, perm, BLK_PERM_ALL, &error_abort), ==,
+                    0);
+}
+
 /* Nobody can use the space any more. */
 static void permissions(void)
 {
-    const uint64_t grow = BLK_PERM_WRITE | BLK_PERM_RESIZE;
     BlockDriverState *bs;
     Fixture f;
 
@@ -166,34 +173,54 @@ static void permissions(void)
     g_assert_cmpint(test_write(f.blk, 0, STEP, 1), ==, 0);
     g_assert_cmpint(bs->file->perm & grow, ==, grow);
     g_assert_cmpint(bs->file->shared_perm & grow, ==, 0);
-    g_assert_cmpint(blk_set_perm(f.blk, BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL,
-                                 &error_abort), ==, 0);
+    set_perm(&f, BLK_PERM_CONSISTENT_READ);
+    g_assert_cmpint(bs->file->perm & grow, ==, 0);
+    g_assert_cmpint(bs->file->shared_perm & grow, ==, grow);
+    g_assert_cmpint(file_size(&f), ==, STEP);
+    g_assert_cmpint(blk_getlength(f.blk), ==, STEP);
+
+    set_perm(&f, grow);
+    g_assert_cmpint(test_write(f.blk, STEP, STEP, 2), ==, 0);
+    g_assert_cmpint(file_size(&f), ==, RESERVED(2 * STEP));
+    /* A user that can write, but not make it longer. */
+    set_perm(&f, BLK_PERM_WRITE);
+    g_assert_cmpint(file_size(&f), ==, 2 * STEP);
+    g_assert_cmpint(test_write(f.blk, 0, 2 * STEP, 3), ==, 0);
+    g_assert_cmpint(file_size(&f), ==, 2 * STEP);
+    teardown(&f);
+}
+
+static void coroutine_fn drop_perm(void *opaque)
+{
+    set_perm(opaque, 0);
+}
+
+static void coroutine_fn drop_and_take_perm(void *opaque)
+{
+    set_perm(opaque, 0);
+    set_perm(opaque, grow);
+}
+
+/* There it is done a bit later, or not at all if it is of use again. */
+static void permissions_in_coroutine(void)
+{
+    BlockDriverState *bs;
+    Fixture f;
+
+    setup(&f, 0);
+    bs = blk_bs(f.blk);
+    g_assert_cmpint(test_write(f.blk, 0, STEP, 1), ==, 0);
+    test_run_co(drop_and_take_perm, &f);
+    while (aio_poll(qemu_get_aio_context(), false)) {
+    }
+    g_assert_cmpint(file_size(&f), ==, RESERVED(STEP));
+
+    test_run_co(drop_perm, &f);
     while (bs->file->perm & grow) {
         aio_poll(qemu_get_aio_context(), true);
     }
     g_assert_cmpint(file_size(&f), ==, STEP);
     g_assert_cmpint(bs->file->shared_perm & grow, ==, grow);
-    g_assert_cmpint(blk_getlength(f.blk), ==, STEP);
-
-    /* Given and taken at once: it stays. */
-    g_assert_cmpint(blk_set_perm(f.blk, grow, BLK_PERM_ALL, &error_abort), ==,
-                    0);
-    g_assert_cmpint(test_write(f.blk, STEP, STEP, 2), ==, 0);
-    g_assert_cmpint(blk_set_perm(f.blk, 0, BLK_PERM_ALL, &error_abort), ==, 0);
-    g_assert_cmpint(blk_set_perm(f.blk, grow, BLK_PERM_ALL, &error_abort), ==,
-                    0);
-    while (aio_poll(qemu_get_aio_context(), false)) {
-    }
-    g_assert_cmpint(file_size(&f), ==, RESERVED(2 * STEP));
-    /* A user that can write, but not make it longer. */
-    g_assert_cmpint(blk_set_perm(f.blk, BLK_PERM_WRITE, BLK_PERM_ALL,
-                                 &error_abort), ==, 0);
-    while (bs->file->perm & BLK_PERM_RESIZE) {
-        aio_poll(qemu_get_aio_context(), true);
-    }
-    g_assert_cmpint(file_size(&f), ==, 2 * STEP);
-    g_assert_cmpint(test_write(f.blk, 0, 2 * STEP, 3), ==, 0);
-    g_assert_cmpint(file_size(&f), ==, 2 * STEP);
     teardown(&f);
 }
 
@@ -212,9 +239,8 @@ static void reopen(void)
     g_assert_cmpint(bdrv_reopen(bs, options, true, &error_abort), ==, 0);
     g_assert_cmpint(test_write(f.blk, RESERVED(STEP), 1000, 2), ==, 0);
     g_assert_cmpint(file_size(&f), ==, RESERVED(STEP) + 1024);
-    g_assert_cmpint(blk_set_perm(f.blk, 0, BLK_PERM_ALL, &error_abort), ==, 0);
+    set_perm(&f, 0);
     g_assert_cmpint(bdrv_reopen_set_read_only(bs, true, &error_abort), ==, 0);
-    /* Without another iteration of the main loop. */
     g_assert_cmpint(file_size(&f), ==, RESERVED(STEP) + 1000);
     teardown(&f);
 }
@@ -329,6 +355,8 @@ int main(int argc, char **argv)
     g_test_add_func("/preallocate/zeroes", zeroes);
     g_test_add_func("/preallocate/truncate", change_length);
     g_test_add_func("/preallocate/permissions", permissions);
+    g_test_add_func("/preallocate/permissions-in-coroutine",
+                    permissions_in_coroutine);
     g_test_add_func("/preallocate/reopen", reopen);
     g_test_add_func("/preallocate/refused-reopen", refused_reopen);
     g_test_add_func("/preallocate/not-supported", not_supported);
