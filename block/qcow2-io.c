@@ -124,7 +124,6 @@ static int coroutine_fn read_backing(BlockDriverState *bs, uint64_t offset,
 static int coroutine_fn read_part(Part *part)
 {
     BlockDriverState *bs = part->req->bs;
-    Qcow2State *s = bs->opaque;
     QEMUIOVector *qiov = part->req->qiov;
     Qcow2Run *run = &part->run;
 
@@ -142,7 +141,7 @@ static int coroutine_fn read_part(Part *part)
                                      qiov, part->qiov_offset);
     case QCOW2_DATA:
         BLKDBG_EVENT(bs->file, BLKDBG_READ_AIO);
-        return bdrv_co_preadv_part(s->data_file, run->host, run->bytes, qiov,
+        return bdrv_co_preadv_part(qcow2_data(bs), run->host, run->bytes, qiov,
                                    part->qiov_offset, 0);
     default:
         g_assert_not_reached();
@@ -213,7 +212,7 @@ static int coroutine_fn cow_prepare(BlockDriverState *bs, const Qcow2Alloc *a,
     read_tail = a->tail_is_zero ? 0 : cow->tail_bytes;
     if (!s->zeroes && (read_head < cow->head_bytes ||
                        read_tail < cow->tail_bytes)) {
-        s->zeroes = qemu_try_blockalign0(s->data_file->bs, s->cluster_size);
+        s->zeroes = qemu_try_blockalign0(qcow2_data(bs)->bs, s->cluster_size);
         if (!s->zeroes) {
             return -ENOMEM;
         }
@@ -222,7 +221,7 @@ static int coroutine_fn cow_prepare(BlockDriverState *bs, const Qcow2Alloc *a,
     if (!read_head && !read_tail) {
         return 0;
     }
-    cow->buf = qemu_try_blockalign(s->data_file->bs, read_head + read_tail);
+    cow->buf = qemu_try_blockalign(qcow2_data(bs)->bs, read_head + read_tail);
     if (!cow->buf) {
         return -ENOMEM;
     }
@@ -245,7 +244,6 @@ static int coroutine_fn write_with_copies(BlockDriverState *bs,
                                           QEMUIOVector *qiov,
                                           size_t qiov_offset)
 {
-    Qcow2State *s = bs->opaque;
     uint64_t bytes = a->data_to - a->data_from;
     uint64_t start = a->host + a->data_from - cow->head_bytes;
     QEMUIOVector all;
@@ -254,15 +252,15 @@ static int coroutine_fn write_with_copies(BlockDriverState *bs,
 
     BLKDBG_EVENT(bs->file, BLKDBG_COW_WRITE);
     if (niov + 2 > IOV_MAX) {
-        ret = cow->head_bytes ? bdrv_co_pwrite(s->data_file, start,
+        ret = cow->head_bytes ? bdrv_co_pwrite(qcow2_data(bs), start,
                                                cow->head_bytes, cow->head, 0)
                               : 0;
         if (ret >= 0 && cow->tail_bytes) {
-            ret = bdrv_co_pwrite(s->data_file, a->host + a->data_to,
+            ret = bdrv_co_pwrite(qcow2_data(bs), a->host + a->data_to,
                                  cow->tail_bytes, cow->tail, 0);
         }
         return ret < 0 ? ret
-            : bdrv_co_pwritev_part(s->data_file, a->host + a->data_from,
+            : bdrv_co_pwritev_part(qcow2_data(bs), a->host + a->data_from,
                                    bytes, qiov, qiov_offset, 0);
     }
     qemu_iovec_init(&all, niov + 2);
@@ -274,7 +272,7 @@ static int coroutine_fn write_with_copies(BlockDriverState *bs,
         qemu_iovec_add(&all, cow->tail, cow->tail_bytes);
     }
     BLKDBG_EVENT(bs->file, BLKDBG_WRITE_AIO);
-    ret = bdrv_co_pwritev(s->data_file, start, all.size, &all, 0);
+    ret = bdrv_co_pwritev(qcow2_data(bs), start, all.size, &all, 0);
     qemu_iovec_destroy(&all);
     return ret;
 }
@@ -300,7 +298,6 @@ static int coroutine_fn finish_alloc(BlockDriverState *bs, Qcow2Alloc *a,
 static int coroutine_fn write_part(Part *part)
 {
     BlockDriverState *bs = part->req->bs;
-    Qcow2State *s = bs->opaque;
     Qcow2Alloc *a = &part->alloc;
     Qcow2Run *run = &part->run;
     CopyOnWrite cow;
@@ -308,7 +305,7 @@ static int coroutine_fn write_part(Part *part)
 
     if (!a->nclusters) {
         BLKDBG_EVENT(bs->file, BLKDBG_WRITE_AIO);
-        return bdrv_co_pwritev_part(s->data_file, run->host, run->bytes,
+        return bdrv_co_pwritev_part(qcow2_data(bs), run->host, run->bytes,
                                     part->req->qiov, part->qiov_offset, 0);
     }
     ret = cow_prepare(bs, a, &cow);
@@ -317,7 +314,7 @@ static int coroutine_fn write_part(Part *part)
                                 part->qiov_offset);
     } else if (ret >= 0) {
         BLKDBG_EVENT(bs->file, BLKDBG_WRITE_AIO);
-        ret = bdrv_co_pwritev_part(s->data_file, run->host, run->bytes,
+        ret = bdrv_co_pwritev_part(qcow2_data(bs), run->host, run->bytes,
                                    part->req->qiov, part->qiov_offset, 0);
     }
     qemu_vfree(cow.buf);
@@ -442,8 +439,8 @@ static bool file_is_sparse(BlockDriverState *bs)
 
     if (!s->sparse_checked) {
         s->sparse_checked = true;
-        used = bdrv_get_allocated_file_size(s->data_file->bs);
-        length = bdrv_getlength(s->data_file->bs);
+        used = bdrv_get_allocated_file_size(qcow2_data(bs)->bs);
+        length = bdrv_getlength(qcow2_data(bs)->bs);
         if (!qcow2_has_data_file(bs)) {
             length = MIN(length, (int64_t)s->file_end);
         }
@@ -493,7 +490,7 @@ int coroutine_fn qcow2_co_block_status(BlockDriverState *bs, bool want_zero,
     *pnum = run.bytes;
     if (qcow2_kind_has_host(run.kind)) {
         *map = run.host;
-        *file = s->data_file->bs;
+        *file = qcow2_data(bs)->bs;
         status |= BDRV_BLOCK_OFFSET_VALID;
     }
     switch (run.kind) {
@@ -538,7 +535,7 @@ int coroutine_fn qcow2_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
         if (run.kind == QCOW2_COMPRESSED) {
             ret = -ENOTSUP;
         } else if (run.kind == QCOW2_DATA) {
-            ret = bdrv_co_copy_range_from(s->data_file, run.host, dst,
+            ret = bdrv_co_copy_range_from(qcow2_data(bs), run.host, dst,
                                           dst_offset, run.bytes, read_flags,
                                           write_flags);
         } else if (bs->backing && (run.kind == QCOW2_UNALLOCATED ||
@@ -571,17 +568,16 @@ int coroutine_fn qcow2_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
 static int coroutine_fn write_copies_alone(BlockDriverState *bs,
                                            const Qcow2Alloc *a)
 {
-    Qcow2State *s = bs->opaque;
     CopyOnWrite cow;
     int ret = cow_prepare(bs, a, &cow);
 
     if (ret >= 0 && cow.head_bytes) {
-        ret = bdrv_co_pwrite(s->data_file,
+        ret = bdrv_co_pwrite(qcow2_data(bs),
                              a->host + a->data_from - cow.head_bytes,
                              cow.head_bytes, cow.head, 0);
     }
     if (ret >= 0 && cow.tail_bytes) {
-        ret = bdrv_co_pwrite(s->data_file, a->host + a->data_to,
+        ret = bdrv_co_pwrite(qcow2_data(bs), a->host + a->data_to,
                              cow.tail_bytes, cow.tail, 0);
     }
     qemu_vfree(cow.buf);
@@ -609,7 +605,7 @@ int coroutine_fn qcow2_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
         }
         ret = a.nclusters ? write_copies_alone(bs, &a) : 0;
         if (ret >= 0) {
-            ret = bdrv_co_copy_range_to(src, src_offset, s->data_file,
+            ret = bdrv_co_copy_range_to(src, src_offset, qcow2_data(bs),
                                         run.host, run.bytes, read_flags,
                                         write_flags);
         }
@@ -634,7 +630,7 @@ static int coroutine_fn link_without_data(BlockDriverState *bs, Qcow2Alloc *a,
 
     if (!a->host_is_zero) {
         qemu_co_mutex_unlock(&s->lock);
-        ret = bdrv_co_pwrite_zeroes(s->data_file, a->host,
+        ret = bdrv_co_pwrite_zeroes(qcow2_data(bs), a->host,
                                     (uint64_t)a->nclusters << s->cluster_bits,
                                     mode == PREALLOC_MODE_METADATA
                                     ? BDRV_REQ_MAY_UNMAP : 0);
@@ -690,7 +686,7 @@ int coroutine_fn qcow2_preallocate(BlockDriverState *bs, uint64_t offset,
         error_setg_errno(errp, -ret, "Could not set the length of the file");
         return ret;
     }
-    file_length = bdrv_getlength(s->data_file->bs);
+    file_length = bdrv_getlength(qcow2_data(bs)->bs);
     if (file_length < 0) {
         error_setg_errno(errp, -file_length, "Could not get file size");
         return file_length;
@@ -698,7 +694,7 @@ int coroutine_fn qcow2_preallocate(BlockDriverState *bs, uint64_t offset,
     length = QEMU_ALIGN_UP(end, s->cluster_size);
     if (end && (int64_t)length > file_length) {
         mode = mode == PREALLOC_MODE_METADATA ? PREALLOC_MODE_OFF : mode;
-        ret = bdrv_co_truncate(s->data_file, length, false, mode, 0, errp);
+        ret = bdrv_co_truncate(qcow2_data(bs), length, false, mode, 0, errp);
     }
     return ret;
 }

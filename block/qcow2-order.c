@@ -30,7 +30,7 @@ int coroutine_fn qcow2_barrier(BlockDriverState *bs)
     int ret = 0;
 
     if (s->data_unstable && !unsafe) {
-        ret = bdrv_co_flush(s->data_file->bs);
+        ret = bdrv_co_flush(qcow2_data(bs)->bs);
         if (ret < 0) {
             return ret;
         }
@@ -230,7 +230,7 @@ void coroutine_fn qcow2_free_entry_later(BlockDriverState *bs, uint64_t guest,
     } else if (qcow2_has_data_file(bs)) {
         /* New data would go to the same place: now or never. */
         if ((host || (e & QCOW2_COPIED)) && s->opt.pass_discard[type]) {
-            bdrv_co_pdiscard(s->data_file, host, s->cluster_size);
+            bdrv_co_pdiscard(qcow2_data(bs), host, s->cluster_size);
         }
     } else if (host && qcow2_in_cluster(s, host)) {
         qcow2_corrupt(bs, true, host, s->cluster_size,

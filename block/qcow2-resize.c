@@ -74,7 +74,7 @@ static int coroutine_fn shrink(BlockDriverState *bs, uint64_t size,
     }
     if (qcow2_has_data_file(bs)) {
         /* What others may have put behind the end of our disk is theirs. */
-        ret = bdrv_co_truncate(s->data_file, size, false, PREALLOC_MODE_OFF,
+        ret = bdrv_co_truncate(qcow2_data(bs), size, false, PREALLOC_MODE_OFF,
                                0, errp);
         if (ret < 0) {
             return ret;
@@ -144,8 +144,7 @@ static int coroutine_fn zero_new_area(BlockDriverState *bs, uint64_t from,
 static int coroutine_fn grow_data_file(BlockDriverState *bs, uint64_t size,
                                        PreallocMode prealloc, Error **errp)
 {
-    Qcow2State *s = bs->opaque;
-    int64_t length = bdrv_getlength(s->data_file->bs);
+    int64_t length = bdrv_getlength(qcow2_data(bs)->bs);
 
     if (length < 0) {
         error_setg_errno(errp, -length, "Could not get the size of the data "
@@ -156,7 +155,7 @@ static int coroutine_fn grow_data_file(BlockDriverState *bs, uint64_t size,
         prealloc = PREALLOC_MODE_OFF;
     }
     return (uint64_t)length >= size ? 0
-        : bdrv_co_truncate(s->data_file, size, false, prealloc, 0, errp);
+        : bdrv_co_truncate(qcow2_data(bs), size, false, prealloc, 0, errp);
 }
 
 static int coroutine_fn grow(BlockDriverState *bs, uint64_t size,

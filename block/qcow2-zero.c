@@ -264,7 +264,7 @@ int coroutine_fn qcow2_zero_range(BlockDriverState *bs, uint64_t offset,
     int ret;
 
     if (qcow2_has_data_file(bs) && qcow2_data_file_is_raw(s)) {
-        ret = bdrv_co_pwrite_zeroes(s->data_file, offset, bytes, flags);
+        ret = bdrv_co_pwrite_zeroes(qcow2_data(bs), offset, bytes, flags);
         if (ret < 0) {
             return ret;
         }

@@ -191,7 +191,7 @@ static int open_data_file(BlockDriverState *bs, QDict *options, Error **errp)
         error_propagate(errp, local_err);
         return -EINVAL;
     }
-    s->data_file = c ?: bs->file;
+    s->data_file = c;
     if (external && !c) {
         error_setg(errp, "'data-file' is required for this image");
         return -EINVAL;
@@ -639,7 +639,7 @@ static int qcow2_has_zero_init(BlockDriverState *bs)
 
     for (i = 0; i < s->hdr.l1_size; i++) {
         if (s->l1[i] & QCOW2_ENTRY_OFFSET) {
-            return bdrv_has_zero_init(s->data_file->bs);
+            return bdrv_has_zero_init(qcow2_data(bs)->bs);
         }
     }
     return 1;

@@ -250,7 +250,7 @@ typedef struct Qcow2State {
     unsigned l2_bits;           /* log2 of the entries of an L2 table */
     unsigned refblock_bits;     /* log2 of the entries of a block */
     uint64_t refcount_max;
-    BdrvChild *data_file;       /* bs->file unless external */
+    BdrvChild *data_file;       /* external one, or NULL */
 
     /* Options; changed while drained */
     Qcow2Options opt;
@@ -325,7 +325,15 @@ static inline bool qcow2_has_data_file(BlockDriverState *bs)
 {
     Qcow2State *s = bs->opaque;
 
-    return s->data_file != bs->file;
+    return s->data_file != NULL;
+}
+
+/* Where guest data are. */
+static inline BdrvChild *qcow2_data(BlockDriverState *bs)
+{
+    Qcow2State *s = bs->opaque;
+
+    return s->data_file ?: bs->file;
 }
 
 static inline bool qcow2_data_file_is_raw(const Qcow2State *s)
