@@ -14,6 +14,7 @@
 #include "qapi/qapi-commands-block-core.h"
 #include "qapi/qapi-visit-block-core.h"
 #include "qapi/qmp/qdict.h"
+#include "qapi/qmp/qerror.h"
 #include "qapi/qobject-output-visitor.h"
 #include "qemu/main-loop.h"
 
@@ -212,6 +213,10 @@ void qmp_block_resize(bool has_device, const char *device,
     }
     ctx = bdrv_get_aio_context(bs);
     aio_context_acquire(ctx);
+    if (has_device && bdrv_op_is_blocked(bs, BLOCK_OP_TYPE_RESIZE, NULL)) {
+        error_setg(errp, QERR_DEVICE_IN_USE, device);
+        goto out;
+    }
     if (bdrv_op_is_blocked(bs, BLOCK_OP_TYPE_RESIZE, errp)) {
         goto out;
     }

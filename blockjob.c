@@ -728,7 +728,7 @@ BlockJobInfo *block_job_query(BlockJob *job, Error **errp)
     info->device = g_strdup(job->id);
     info->len = job->len;
     info->offset = job->offset;
-    info->busy = atomic_read(&job->busy);
+    info->busy = atomic_read(&job->busy) && !job->completed;
     info->paused = job->pause_count > 0;
     info->speed = job->speed;
     info->io_status = job->iostatus;

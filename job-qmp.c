@@ -13,6 +13,7 @@
 #include "qapi/qapi-commands-block-core.h"
 #include "qapi/qapi-commands-job.h"
 #include "qapi/qapi-events-job.h"
+#include "qapi/qmp/qerror.h"
 
 static void job_status_changed(Notifier *notifier, void *data)
 {
@@ -111,10 +112,12 @@ void qmp_block_job_set_speed(const char *device, int64_t speed, Error **errp)
     if (!job) {
         return;
     }
-    if (speed < 0) {
-        error_setg(errp, "Parameter 'speed' expects a non-negative value");
-    } else {
+    if (speed >= 0) {
         block_job_set_speed(job, speed, errp);
+    } else if (block_job_apply_verb(job, BLOCK_JOB_VERB_SET_SPEED,
+                                    errp) == 0) {
+        error_setg(errp, QERR_INVALID_PARAMETER_VALUE, "speed",
+                   "a non-negative value");
     }
     aio_context_release(ctx);
 }

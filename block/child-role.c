@@ -115,6 +115,7 @@ static const BlockOpType allowed_on_backing[] = {
     BLOCK_OP_TYPE_STREAM,
     BLOCK_OP_TYPE_BACKUP_SOURCE,
     BLOCK_OP_TYPE_BACKUP_TARGET,
+    BLOCK_OP_TYPE_CHANGE,
 };
 
 /* A node can have more children of this role; one is what it covers. */

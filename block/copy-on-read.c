@@ -201,13 +201,10 @@ static int coroutine_fn cor_pwritev_compressed(BlockDriverState *bs,
                                 BDRV_REQ_WRITE_COMPRESSED);
 }
 
-static const char *const cor_strong_opts[] = { "bottom", NULL };
-
 BlockDriver bdrv_copy_on_read = {
     .format_name = "copy-on-read",
     .instance_size = sizeof(CorState),
     .is_filter = true,
-    .strong_runtime_opts = cor_strong_opts,
     .bdrv_open = cor_open,
     .bdrv_close = cor_close,
     .bdrv_child_perm = cor_child_perm,
