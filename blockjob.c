@@ -424,6 +424,13 @@ static bool child_job_can_set_aio_ctx(BdrvChild *c, AioContext *ctx,
     return true;
 }
 
+static BlockDriverState *child_job_moves_with(BdrvChild *c)
+{
+    BlockJob *job = c->opaque;
+
+    return blk_bs(job->blk);
+}
+
 static AioContext *child_job_get_parent_aio_context(BdrvChild *c)
 {
     BlockJob *job = c->opaque;
@@ -438,6 +445,7 @@ static const BdrvChildRole child_job = {
     .drained_poll           = child_job_drained_poll,
     .drained_end            = child_job_drained_end,
     .can_set_aio_ctx        = child_job_can_set_aio_ctx,
+    .moves_with             = child_job_moves_with,
     .get_parent_aio_context = child_job_get_parent_aio_context,
 };
 

@@ -120,6 +120,15 @@ static void component_release(Component *m)
     g_ptr_array_free(m->users, true);
 }
 
+/* Would @c's parent and one of its nodes be parted? */
+static bool parts_user(const Component *m, BdrvChild *c, AioContext *ctx)
+{
+    BlockDriverState *bs = c->role->moves_with ? c->role->moves_with(c) : NULL;
+
+    return bs && bdrv_get_aio_context(bs) != ctx &&
+           !g_ptr_array_find(m->nodes, bs, NULL);
+}
+
 static bool users_agree(Component *m, AioContext *ctx, Error **errp)
 {
     guint i;
@@ -135,6 +144,10 @@ static bool users_agree(Component *m, AioContext *ctx, Error **errp)
             return false;
         }
         if (!c->role->can_set_aio_ctx(c, ctx, errp)) {
+            return false;
+        }
+        if (parts_user(m, c, ctx)) {
+            error_setg(errp, "Cannot change iothread of active block backend");
             return false;
         }
     }

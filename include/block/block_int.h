@@ -344,6 +344,9 @@ struct BdrvChildRole {
                            const char *filename, Error **errp);
     /* May the parent move to @ctx?  Not called for node parents. */
     bool (*can_set_aio_ctx)(BdrvChild *child, AioContext *ctx, Error **errp);
+    /* The node whose context the parent has; another one can't move without
+     * it.  Optional, may return NULL. */
+    BlockDriverState *(*moves_with)(BdrvChild *child);
     /* Before and after the move, drained. */
     void (*detach_aio_ctx)(BdrvChild *child);
     void (*attach_aio_ctx)(BdrvChild *child, AioContext *ctx);
