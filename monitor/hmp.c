@@ -399,8 +399,7 @@ bool hmp_handle_error(Monitor *mon, Error *err)
     if (!err) {
         return false;
     }
-    monitor_printf(mon, "Error: %s\n", error_get_pretty(err));
-    error_free(err);
+    error_reportf_err(err, "Error: ");
     return true;
 }
 
