@@ -4,6 +4,12 @@
  * QMP: snapshots of disks, into a new overlay (external) or inside of the
  * image (internal).  Those that change a disk are actions of transactions; a
  * command is a transaction with one action.
+ *
+ * Invariants:
+ *   1. From its preparation to the end of the transaction a disk rests.  Its
+ *      overlay does, too: who uses it waits for the node below it.
+ *   2. Undoing puts every user back to where it was, and the overlay back to
+ *      its thread; a file that was created stays.
  */
 #include "qemu/osdep.h"
 #include "blockdev-transaction.h"
@@ -25,6 +31,8 @@
 typedef struct ExternalSnapshot {
     BlockDriverState *disk;     /* references */
     BlockDriverState *overlay;
+    AioContext *home;           /* of the overlay before */
+    GSList *users;              /* edges to the overlay from before */
 } ExternalSnapshot;
 
 static void external_abort(void *opaque)
@@ -33,8 +41,9 @@ static void external_abort(void *opaque)
     AioContext *ctx = bdrv_get_aio_context(s->disk);
 
     aio_context_acquire(ctx);
-    bdrv_replace_node(s->overlay, s->disk, &error_abort);
-    bdrv_set_backing_hd(s->overlay, NULL, &error_abort);
+    /* What this leads to was allowed before. */
+    bdrv_drop_overlay(s->overlay, s->users, &error_abort);
+    bdrv_try_change_aio_context(s->overlay, s->home, NULL, NULL);
     aio_context_release(ctx);
 }
 
@@ -58,6 +67,7 @@ static void external_clean(void *opaque)
 
     bdrv_unref(s->overlay);
     bdrv_unref(s->disk);
+    g_slist_free(s->users);
     g_free(s);
 }
 
@@ -85,13 +95,14 @@ static bool check_disk(BlockDriverState *disk, Error **errp)
     return true;
 }
 
+/* Its users, if any, must not read from it. */
 static bool check_overlay(BlockDriverState *overlay, Error **errp)
 {
-    if (!QLIST_EMPTY(&overlay->parents)) {
+    uint64_t perm, shared;
+
+    bdrv_get_cumulative_perm(overlay, &perm, &shared);
+    if (perm & BLK_PERM_CONSISTENT_READ) {
         error_setg(errp, "The overlay is already in use");
-        return false;
-    }
-    if (bdrv_op_is_blocked(overlay, BLOCK_OP_TYPE_EXTERNAL_SNAPSHOT, errp)) {
         return false;
     }
     if (bdrv_cow_child(overlay)) {
@@ -110,16 +121,27 @@ static bool put_above(TransactionRun *run, BlockDriverState *disk,
                       BlockDriverState *overlay, Error **errp)
 {
     AioContext *ctx = bdrv_get_aio_context(disk);
+    AioContext *home = bdrv_get_aio_context(overlay);
+    GSList *users = NULL;
     ExternalSnapshot *s;
+    BdrvChild *c;
 
     if (!check_overlay(overlay, errp) ||
-        bdrv_try_change_aio_context(overlay, ctx, NULL, errp) < 0 ||
-        bdrv_append(overlay, disk, errp) < 0) {
+        bdrv_try_change_aio_context(overlay, ctx, NULL, errp) < 0) {
+        return false;
+    }
+    QLIST_FOREACH(c, &overlay->parents, next_parent) {
+        users = g_slist_prepend(users, c);
+    }
+    if (bdrv_append(overlay, disk, errp) < 0) {
+        bdrv_try_change_aio_context(overlay, home, NULL, NULL);
+        g_slist_free(users);
         return false;
     }
     s = g_new(ExternalSnapshot, 1);
-    s->disk = disk;
-    s->overlay = overlay;
+    *s = (ExternalSnapshot) {
+        .disk = disk, .overlay = overlay, .home = home, .users = users,
+    };
     bdrv_ref(disk);
     bdrv_ref(overlay);
     tran_add(run->tran, &external_drv, s);
@@ -135,7 +157,11 @@ static bool snapshot_into_node(TransactionRun *run, BlockDriverState *disk,
         return false;
     }
     overlay = bdrv_lookup_bs(arg->overlay, arg->overlay, errp);
-    return overlay && put_above(run, disk, overlay, errp);
+    if (!overlay) {
+        return false;
+    }
+    transaction_rest(run, overlay);
+    return put_above(run, disk, overlay, errp);
 }
 
 bool blockdev_snapshot_prepare(TransactionRun *run, const BlockdevSnapshot *arg,
@@ -200,11 +226,10 @@ static bool snapshot_into_file(TransactionRun *run, BlockDriverState *disk,
     if (!check_disk(disk, errp) || !check_overlay_name(arg, errp)) {
         return false;
     }
-    flags &= ~(BDRV_O_SNAPSHOT | BDRV_O_NO_BACKING | BDRV_O_COPY_ON_READ);
-    flags |= BDRV_O_RDWR;
+    flags &= ~(BDRV_O_SNAPSHOT | BDRV_O_TEMPORARY | BDRV_O_COPY_ON_READ);
+    flags |= BDRV_O_NO_BACKING;
     if (!(arg->has_mode && arg->mode == NEW_IMAGE_MODE_EXISTING) &&
-        !create_overlay(disk, arg->snapshot_file, format,
-                        flags | BDRV_O_NO_BACKING, errp)) {
+        !create_overlay(disk, arg->snapshot_file, format, flags, errp)) {
         return false;
     }
     options = qdict_new();
@@ -212,8 +237,7 @@ static bool snapshot_into_file(TransactionRun *run, BlockDriverState *disk,
         qdict_put_str(options, "node-name", arg->snapshot_node_name);
     }
     qdict_put_str(options, "driver", format);
-    overlay = bdrv_open(arg->snapshot_file, NULL, options,
-                        flags | BDRV_O_NO_BACKING, errp);
+    overlay = bdrv_open(arg->snapshot_file, NULL, options, flags, errp);
     if (!overlay) {
         return false;
     }
@@ -244,44 +268,21 @@ bool blockdev_snapshot_sync_prepare(TransactionRun *run,
     return ok;
 }
 
-void qmp_blockdev_snapshot(const char *node, const char *overlay, Error **errp)
+void qmp_blockdev_snapshot(BlockdevSnapshot *arg, Error **errp)
 {
-    BlockdevSnapshot arg = {
-        .node = (char *)node,
-        .overlay = (char *)overlay,
-    };
     TransactionAction action = {
         .type = TRANSACTION_ACTION_KIND_BLOCKDEV_SNAPSHOT,
-        .u.blockdev_snapshot.data = &arg,
+        .u.blockdev_snapshot.data = arg,
     };
 
     transaction_single(&action, errp);
 }
 
-void qmp_blockdev_snapshot_sync(bool has_device, const char *device,
-                                bool has_node_name, const char *node_name,
-                                const char *snapshot_file,
-                                bool has_snapshot_node_name,
-                                const char *snapshot_node_name,
-                                bool has_format, const char *format,
-                                bool has_mode, NewImageMode mode, Error **errp)
+void qmp_blockdev_snapshot_sync(BlockdevSnapshotSync *arg, Error **errp)
 {
-    BlockdevSnapshotSync arg = {
-        .has_device = has_device,
-        .device = (char *)device,
-        .has_node_name = has_node_name,
-        .node_name = (char *)node_name,
-        .snapshot_file = (char *)snapshot_file,
-        .has_snapshot_node_name = has_snapshot_node_name,
-        .snapshot_node_name = (char *)snapshot_node_name,
-        .has_format = has_format,
-        .format = (char *)format,
-        .has_mode = has_mode,
-        .mode = mode,
-    };
     TransactionAction action = {
         .type = TRANSACTION_ACTION_KIND_BLOCKDEV_SNAPSHOT_SYNC,
-        .u.blockdev_snapshot_sync.data = &arg,
+        .u.blockdev_snapshot_sync.data = arg,
     };
 
     transaction_single(&action, errp);
@@ -404,16 +405,12 @@ bool blockdev_snapshot_internal_prepare(TransactionRun *run,
     return ok;
 }
 
-void qmp_blockdev_snapshot_internal_sync(const char *device, const char *name,
+void qmp_blockdev_snapshot_internal_sync(BlockdevSnapshotInternal *arg,
                                          Error **errp)
 {
-    BlockdevSnapshotInternal arg = {
-        .device = (char *)device,
-        .name = (char *)name,
-    };
     TransactionAction action = {
         .type = TRANSACTION_ACTION_KIND_BLOCKDEV_SNAPSHOT_INTERNAL_SYNC,
-        .u.blockdev_snapshot_internal_sync.data = &arg,
+        .u.blockdev_snapshot_internal_sync.data = arg,
     };
 
     transaction_single(&action, errp);
@@ -439,8 +436,8 @@ static SnapshotInfo *delete_inside(BlockDriverState *disk, const char *device,
             error_propagate(errp, local_err);
         } else {
             error_setg(errp, "Snapshot with id '%s' and name '%s' does not "
-                       "exist on device '%s'", id ? id : "(null)",
-                       name ? name : "(null)", device);
+                       "exist on device '%s'", id ? id : "null",
+                       name ? name : "null", device);
         }
         return NULL;
     }

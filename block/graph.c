@@ -603,15 +603,17 @@ void bdrv_set_backing_hd(BlockDriverState *bs, BlockDriverState *backing_hd,
 
 /* ---- Replacing nodes ---- */
 
-int bdrv_replace_node_tran(BlockDriverState *from, BlockDriverState *to,
-                           bool auto_skip, Transaction *tran, Error **errp)
+/* @stay: edges that are left alone. */
+static int move_users(BlockDriverState *from, BlockDriverState *to,
+                      bool auto_skip, GSList *stay, Transaction *tran,
+                      Error **errp)
 {
     g_autoptr(GHashTable) below_to = bdrv_collect_subtree(to);
     BdrvChild *c, *next;
 
     QLIST_FOREACH_SAFE(c, &from->parents, next_parent, next) {
         BlockDriverState *parent = bdrv_child_parent_bs(c);
-        bool may_move = !c->role->stay_at_node &&
+        bool may_move = !c->role->stay_at_node && !g_slist_find(stay, c) &&
                         !(parent && g_hash_table_contains(below_to, parent));
 
         if (!may_move && auto_skip) {
@@ -630,6 +632,12 @@ int bdrv_replace_node_tran(BlockDriverState *from, BlockDriverState *to,
         bdrv_replace_child_tran(c, to, tran);
     }
     return 0;
+}
+
+int bdrv_replace_node_tran(BlockDriverState *from, BlockDriverState *to,
+                           bool auto_skip, Transaction *tran, Error **errp)
+{
+    return move_users(from, to, auto_skip, NULL, tran, errp);
 }
 
 int bdrv_replace_node(BlockDriverState *from, BlockDriverState *to,
@@ -748,7 +756,7 @@ BlockDriverState *bdrv_insert_node(BlockDriverState *bs, QDict *node_options,
     return filter;
 }
 
-int bdrv_drop_filter(BlockDriverState *bs, Error **errp)
+int bdrv_drop_overlay(BlockDriverState *bs, GSList *stay, Error **errp)
 {
     BdrvChild *c = bdrv_filter_or_cow_child(bs);
     BlockDriverState *child_bs = c->bs;
@@ -763,7 +771,7 @@ int bdrv_drop_filter(BlockDriverState *bs, Error **errp)
     bdrv_drained_begin(child_bs);
     if (edge_may_change(bs, c, errp)) {
         bdrv_remove_child_tran(c, tran);
-        ret = bdrv_replace_node_tran(bs, child_bs, true, tran, errp);
+        ret = move_users(bs, child_bs, true, stay, tran, errp);
     } else {
         ret = -EPERM;
     }
@@ -777,4 +785,9 @@ int bdrv_drop_filter(BlockDriverState *bs, Error **errp)
     bdrv_unref(bs);
     bdrv_assert_graph();
     return ret;
+}
+
+int bdrv_drop_filter(BlockDriverState *bs, Error **errp)
+{
+    return bdrv_drop_overlay(bs, NULL, errp);
 }

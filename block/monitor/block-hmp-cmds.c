@@ -12,6 +12,7 @@
 #include "qapi/error.h"
 #include "qapi/qapi-commands-block-core.h"
 #include "qapi/qmp/qdict.h"
+#include "qapi/qmp/qerror.h"
 #include "qemu-io.h"
 #include "sysemu/block-backend.h"
 #include "sysemu/blockdev.h"
@@ -143,6 +144,58 @@ static void hmp_block_stream(Monitor *mon, const QDict *qdict)
     hmp_handle_error(mon, err);
 }
 
+/* ---- Snapshots ---- */
+
+static void hmp_snapshot_blkdev(Monitor *mon, const QDict *qdict)
+{
+    const char *file = qdict_get_try_str(qdict, "snapshot-file");
+    bool reuse = qdict_get_try_bool(qdict, "reuse", false);
+    BlockdevSnapshotSync arg = {
+        .has_device = true,
+        .device = (char *)qdict_get_str(qdict, "device"),
+        .snapshot_file = (char *)file,
+        .has_format = qdict_haskey(qdict, "format"),
+        .format = (char *)qdict_get_try_str(qdict, "format"),
+        .has_mode = true,
+        .mode = reuse ? NEW_IMAGE_MODE_EXISTING
+                      : NEW_IMAGE_MODE_ABSOLUTE_PATHS,
+    };
+    Error *err = NULL;
+
+    if (file) {
+        qmp_blockdev_snapshot_sync(&arg, &err);
+    } else {
+        error_setg(&err, QERR_MISSING_PARAMETER, "snapshot-file");
+    }
+    hmp_handle_error(mon, err);
+}
+
+static void hmp_snapshot_blkdev_internal(Monitor *mon, const QDict *qdict)
+{
+    BlockdevSnapshotInternal arg = {
+        .device = (char *)qdict_get_str(qdict, "device"),
+        .name = (char *)qdict_get_str(qdict, "name"),
+    };
+    Error *err = NULL;
+
+    qmp_blockdev_snapshot_internal_sync(&arg, &err);
+    hmp_handle_error(mon, err);
+}
+
+static void hmp_snapshot_delete_blkdev_internal(Monitor *mon,
+                                                const QDict *qdict)
+{
+    const char *id = qdict_get_try_str(qdict, "id");
+    Error *err = NULL;
+
+    qapi_free_SnapshotInfo(qmp_blockdev_snapshot_delete_internal_sync(
+        qdict_get_str(qdict, "device"), id, id, true,
+        qdict_get_str(qdict, "name"), &err));
+    hmp_handle_error(mon, err);
+}
+
+/* ---- Disks ---- */
+
 static int commit_backend(BlockBackend *blk)
 {
     AioContext *ctx = blk_get_aio_context(blk);
@@ -210,8 +263,6 @@ static void hmp_info_block_jobs(Monitor *mon, const QDict *qdict)
     }
     qapi_free_BlockJobInfoList(list);
 }
-
-/* ---- Disks ---- */
 
 static void hmp_block_resize(Monitor *mon, const QDict *qdict)
 {
@@ -341,6 +392,15 @@ static const HMPCommand commands[] = {
       hmp_drive_mirror },
     { "qemu-io", "qdev:-d,device:B,command:s", "[-d] [device] \"[command]\"",
       "run a command of qemu-io on a disk", hmp_qemu_io },
+    { "snapshot_blkdev", "reuse:-n,device:B,snapshot-file:s?,format:s?",
+      "[-n] device [new-image-file] [format]",
+      "put an overlay above a disk (-n: which exists)",
+      hmp_snapshot_blkdev },
+    { "snapshot_blkdev_internal", "device:B,name:s", "device name",
+      "take a snapshot inside a disk's image", hmp_snapshot_blkdev_internal },
+    { "snapshot_delete_blkdev_internal", "device:B,name:s,id:s?",
+      "device name [id]", "delete a snapshot inside a disk's image",
+      hmp_snapshot_delete_blkdev_internal },
     { NULL }
 };
 

@@ -354,6 +354,9 @@ BlockDriverState *bdrv_insert_node(BlockDriverState *bs, QDict *node_options,
                                    int flags, Error **errp);
 /* Take filter @bs out of the graph: its parents go to its child. */
 int bdrv_drop_filter(BlockDriverState *bs, Error **errp);
+/* The reverse of bdrv_append(): like bdrv_drop_filter() for an overlay, whose
+ * edges in @stay (of BdrvChild) keep to it. */
+int bdrv_drop_overlay(BlockDriverState *bs, GSList *stay, Error **errp);
 int bdrv_replace_child_bs(BdrvChild *child, BlockDriverState *new_bs,
                           Error **errp);
 BdrvChild *bdrv_attach_child(BlockDriverState *parent_bs,
