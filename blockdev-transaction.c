@@ -265,18 +265,31 @@ static bool prepare_bitmap_switch(Transaction *tran, BlockDirtyBitmap *arg,
 
 /* ---- Jobs ---- */
 
+/* One that is cancelled takes the others of its group with it. */
 static void job_throw_away(void *opaque)
 {
     ActionState *a = opaque;
 
     aio_context_acquire(a->ctx);
-    block_job_early_fail(a->job);
+    if (a->job->status == BLOCK_JOB_STATUS_CREATED) {
+        block_job_cancel_sync(a->job);
+    }
     aio_context_release(a->ctx);
+}
+
+static void job_clean(void *opaque)
+{
+    ActionState *a = opaque;
+
+    aio_context_acquire(a->ctx);
+    block_job_unref(a->job);
+    aio_context_release(a->ctx);
+    action_clean(a);
 }
 
 static const TransactionActionDrv job_drv = {
     .abort = job_throw_away,
-    .clean = action_clean,
+    .clean = job_clean,
 };
 
 static bool prepare_backup(TransactionRun *run, TransactionAction *action,
@@ -304,6 +317,7 @@ static bool prepare_backup(TransactionRun *run, TransactionAction *action,
         ActionState *a = action_new(run->tran, &job_drv, bs, NULL);
 
         a->job = job;
+        block_job_ref(job);
         a->ctx = ctx;
         g_ptr_array_add(run->jobs, job);
     }
