@@ -44,6 +44,8 @@ static void coroutine_fn amend_run(void *opaque)
 
 static void amend_clean(BlockJob *job)
 {
+    /* It may wait long to be dismissed. */
+    blk_remove_bs(job->blk);
     qapi_free_BlockdevAmendOptions(((AmendJob *)job)->opts);
 }
 
