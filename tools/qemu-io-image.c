@@ -162,7 +162,8 @@ static int map_f(BlockBackend *blk, int argc, char **argv)
         g_autofree char *size = NULL, *where = NULL;
 
         if (ret < 0) {
-            printf("Failed to get allocation status: %s\n", strerror(-ret));
+            error_report("Failed to get allocation status: %s",
+                         strerror(-ret));
             return ret;
         }
         if (!num) {
