@@ -384,6 +384,74 @@ static void test_query(void)
     free_blk(blk);
 }
 
+static TestJob *make_nodeless(const char *id, Error **errp)
+{
+    return block_job_create(id, &test_job_driver, NULL, NULL, 0, BLK_PERM_ALL,
+                            0, BLOCK_JOB_MANUAL_DISMISS, NULL, NULL, errp);
+}
+
+/* Jobs without a node run, are drained by nobody, and end like others. */
+static void test_no_node(void)
+{
+    Error *err = NULL;
+    BlockJob *job;
+    TestJob *s;
+
+    g_assert_null(make_nodeless(NULL, &err));
+    g_assert_cmpstr(error_get_pretty(err), ==,
+                    "An explicit job ID is required for this node");
+    error_free(err);
+
+    s = make_nodeless("job0", &error_abort);
+    block_job_early_fail(&s->common);
+    g_assert_null(block_job_get("job0"));
+
+    s = make_nodeless("job0", &error_abort);
+    job = &s->common;
+    block_job_start(job);
+    g_assert_cmpint(s->started, ==, 1);
+    bdrv_drain_all_begin();
+    g_assert_cmpint(job->pause_count, ==, 0);
+    bdrv_drain_all_end();
+    s->complete = true;
+    block_job_enter(job);
+    while (!job->completed) {
+        aio_poll(qemu_get_aio_context(), true);
+    }
+    g_assert_cmpint(job->status, ==, BLOCK_JOB_STATUS_CONCLUDED);
+    g_assert_cmpint(s->committed, ==, 1);
+    block_job_dismiss(&job, &error_abort);
+
+    /* Two at a time */
+    make_nodeless("job1", &error_abort);
+    block_job_start(&make_nodeless("job0", &error_abort)->common);
+    block_job_cancel_sync_all();
+    g_assert_null(block_job_next(NULL));
+}
+
+/* What went wrong, in the words of the class. */
+static void test_error_text(void)
+{
+    g_autoptr(BlockJobInfo) info = NULL;
+    TestJob *s = make_nodeless("job0", &error_abort);
+    BlockJob *job = &s->common;
+    Error *err = NULL;
+
+    block_job_start(job);
+    error_setg(&err, "no such luck");
+    block_job_take_error(job, err);
+    s->result = -EIO;
+    s->complete = true;
+    block_job_enter(job);
+    while (!job->completed) {
+        aio_poll(qemu_get_aio_context(), true);
+    }
+    info = block_job_query(job, &error_abort);
+    g_assert_cmpstr(info->error, ==, "no such luck");
+    g_assert_cmpint(s->aborted, ==, 1);
+    block_job_dismiss(&job, &error_abort);
+}
+
 int main(int argc, char **argv)
 {
     static const BlockJobStatus states[] = {
@@ -410,5 +478,7 @@ int main(int argc, char **argv)
     g_test_add_func("/blockjob/error-stops", test_error_stops);
     g_test_add_func("/blockjob/drain-pauses", test_drain_pauses);
     g_test_add_func("/blockjob/query", test_query);
+    g_test_add_func("/blockjob/no-node", test_no_node);
+    g_test_add_func("/blockjob/error-text", test_error_text);
     return g_test_run();
 }
