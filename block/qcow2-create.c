@@ -367,6 +367,38 @@ static int coroutine_fn complete_image(BlockBackend *blk, const NewImage *img,
     return ret;
 }
 
+static BlockBackend *own(BlockDriverState *bs, Error **errp)
+{
+    BlockBackend *blk = blk_new_with_bs(bs, BLK_PERM_WRITE | BLK_PERM_RESIZE,
+                                        BLK_PERM_ALL, errp);
+
+    if (blk) {
+        blk_set_allow_write_beyond_eof(blk, true);
+    }
+    return blk;
+}
+
+/* The header and what must be there with it.  Nothing is written unless both
+ * nodes can be written to. */
+static int coroutine_fn begin_image(BlockDriverState *file,
+                                    BlockDriverState *data,
+                                    const NewImage *img, Error **errp)
+{
+    BlockBackend *blk = own(file, errp), *data_blk = NULL;
+    int ret = blk ? 0 : -EPERM;
+
+    if (blk && data) {
+        data_blk = own(data, errp);
+        ret = data_blk ? 0 : -EPERM;
+    }
+    if (ret == 0) {
+        ret = write_empty(blk, img, data ? data->filename : NULL, errp);
+    }
+    blk_unref(data_blk);
+    blk_unref(blk);
+    return ret;
+}
+
 /* @file and, if it is not NULL, @data are empty. */
 static int coroutine_fn create_in(BlockDriverState *file,
                                   BlockDriverState *data, const NewImage *img,
@@ -374,16 +406,8 @@ static int coroutine_fn create_in(BlockDriverState *file,
                                   Error **errp)
 {
     BlockBackend *blk;
-    int ret;
+    int ret = begin_image(file, data, img, errp);
 
-    blk = blk_new_with_bs(file, BLK_PERM_WRITE | BLK_PERM_RESIZE, BLK_PERM_ALL,
-                          errp);
-    if (!blk) {
-        return -EPERM;
-    }
-    blk_set_allow_write_beyond_eof(blk, true);
-    ret = write_empty(blk, img, data ? data->filename : NULL, errp);
-    blk_unref(blk);
     if (ret < 0) {
         return ret;
     }
