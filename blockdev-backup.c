@@ -179,7 +179,7 @@ BlockJob *drive_backup_prepare(const DriveBackup *arg, BlockJobTxn *txn,
     BlockJob *job = NULL;
     int flags;
 
-    cfg.bs = qmp_get_root_bs(arg->device, errp);
+    cfg.bs = bdrv_lookup_bs(arg->device, arg->device, errp);
     if (!cfg.bs ||
         bdrv_op_is_blocked(cfg.bs, BLOCK_OP_TYPE_BACKUP_SOURCE, errp)) {
         return NULL;
@@ -220,7 +220,7 @@ BlockJob *blockdev_backup_prepare(const BlockdevBackup *arg, BlockJobTxn *txn,
 {
     BackupJobConfig cfg = { .txn = txn, .sync_mode = arg->sync };
 
-    cfg.bs = qmp_get_root_bs(arg->device, errp);
+    cfg.bs = bdrv_lookup_bs(arg->device, arg->device, errp);
     if (!cfg.bs) {
         return NULL;
     }
@@ -237,7 +237,7 @@ BlockJob *blockdev_backup_prepare(const BlockdevBackup *arg, BlockJobTxn *txn,
 static void backup_and_start(const char *device, const BlockdevBackup *node,
                              const DriveBackup *drive, Error **errp)
 {
-    BlockDriverState *bs = qmp_get_root_bs(device, errp);
+    BlockDriverState *bs = bdrv_lookup_bs(device, device, errp);
     AioContext *ctx;
     BlockJob *job;
 

@@ -298,7 +298,7 @@ static bool prepare_backup(TransactionRun *run, TransactionAction *action,
     bool drive = action->type == TRANSACTION_ACTION_KIND_DRIVE_BACKUP;
     const char *device = drive ? action->u.drive_backup.data->device
                                : action->u.blockdev_backup.data->device;
-    BlockDriverState *bs = qmp_get_root_bs(device, errp);
+    BlockDriverState *bs = bdrv_lookup_bs(device, device, errp);
     AioContext *ctx;
     BlockJob *job;
 
