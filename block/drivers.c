@@ -14,6 +14,7 @@
     D(bdrv_null_co)      \
     D(bdrv_null_aio)     \
     /* formats */        \
+    D(bdrv_crypto_luks)  \
     D(bdrv_qcow2)        \
     D(bdrv_raw)          \
     /* filters */        \

@@ -204,7 +204,8 @@ static int coroutine_fn amend_locked(BlockDriverState *bs, void *opaque)
     return ret < 0 ? ret : store_header(bs, a);
 }
 
-int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, Error **errp)
+int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, bool force,
+                        Error **errp)
 {
     ERRP_GUARD();
     Qcow2State *s = bs->opaque;

@@ -717,7 +717,8 @@ int coroutine_fn qcow2_expand_zero_clusters(BlockDriverState *bs,
 /* ---- qcow2-amend.c ---- */
 
 extern QemuOptsList qcow2_amend_opts;
-int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, Error **errp);
+int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, bool force,
+                        Error **errp);
 int coroutine_fn qcow2_co_amend(BlockDriverState *bs,
                                 BlockdevAmendOptions *opts, bool force,
                                 Error **errp);

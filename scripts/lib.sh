@@ -10,7 +10,8 @@ build=${BUILD_DIR:-$top/build}
 # shellcheck disable=SC2034  # used by those who source this file
 needs_build="cc:gcc meson:meson ninja:ninja-build pkg-config:pkg-config
 python3:python3 glib-2.0:libglib2.0-dev liburing:liburing-dev
-libaio.h:libaio-dev zlib:zlib1g-dev libzstd:libzstd-dev"
+libaio.h:libaio-dev zlib:zlib1g-dev libzstd:libzstd-dev
+libgcrypt:libgcrypt20-dev"
 # shellcheck disable=SC2034
 needs_check="qemu-img:qemu-utils qemu-storage-daemon:qemu-system-common
 mke2fs:e2fsprogs shellcheck:shellcheck clang:clang-14 rst2html:python3-docutils
@@ -24,7 +25,7 @@ say() {
 have() {
     case $1 in
     *.h) [ -e "/usr/include/$1" ] ;;
-    glib-2.0|liburing|zlib|libzstd)
+    glib-2.0|liburing|zlib|libzstd|libgcrypt)
         command -v pkg-config >/dev/null && pkg-config --exists "$1" ;;
     clang) command -v clang >/dev/null || command -v clang-14 >/dev/null ;;
     *) command -v "$1" >/dev/null ;;

@@ -47,7 +47,8 @@ static bool is_create_option(BlockDriver *drv, const char *text)
     return ok;
 }
 
-static bool amend(BlockBackend *blk, QemuOptsList *list, const char *text)
+static bool amend(BlockBackend *blk, QemuOptsList *list, const char *text,
+                  bool force)
 {
     BlockDriverState *bs = blk_bs(blk);
     QemuOpts *opts = qemu_opts_create(list, NULL, 0, &error_abort);
@@ -59,7 +60,7 @@ static bool amend(BlockBackend *blk, QemuOptsList *list, const char *text)
             error_append_hint(&err, "This option is only supported for image "
                               "creation\n");
         }
-    } else if (bs->drv->bdrv_amend_options(bs, opts, &err) >= 0) {
+    } else if (bs->drv->bdrv_amend_options(bs, opts, force, &err) >= 0) {
         uint64_t size = qemu_opt_get_size(opts, BLOCK_OPT_SIZE, 0);
 
         ok = !size || blk_truncate(blk, size, false, PREALLOC_MODE_OFF, 0,
@@ -87,13 +88,14 @@ int img_amend(int argc, char **argv)
     ImgOpen how = { .flags = BDRV_O_RDWR | BDRV_O_RESIZE };
     QemuOptsList *list = NULL;
     BlockBackend *blk;
-    bool ok = false;
+    bool ok = false, force = false;
     int c;
 
-    /* --force is for key slots, which there are none of. */
     while ((c = img_getopt(argc, argv, ":o:t:pf:q", options, &o)) != -1) {
         if (c == 't') {
             cache = optarg;
+        } else if (c == OPT_FORCE) {
+            force = true;
         } else if (c == 'o' && !img_accumulate_options(&text, optarg)) {
             return 1;
         }
@@ -124,7 +126,7 @@ int img_amend(int argc, char **argv)
     } else {
         list = amend_list(blk_bs(blk)->drv);
         img_progress(&o, 0, 1);
-        ok = list && amend(blk, list, text);
+        ok = list && amend(blk, list, text, force);
         if (ok) {
             img_progress(&o, 1, 1);
         }

@@ -230,6 +230,9 @@ BlockBackend *img_open(const ImgOpen *how, const char *name)
         }
         qdict_put_str(options, BDRV_OPT_FORCE_SHARE, "on");
     }
+    if (how->more) {
+        qdict_join(options, how->more, true);
+    }
     blk = blk_new_open(how->image_opts ? NULL : name, NULL, options,
                        how->flags, &err);
     if (!blk) {

@@ -59,6 +59,7 @@ typedef struct Convert {
     bool salvage;
     bool bitmaps;
     bool skip_broken;
+    QDict *secrets;             /* options that open the new image */
 
     /* What is copied */
     Source *src;
@@ -478,6 +479,16 @@ fail:
     return NULL;
 }
 
+/* What the new image was encrypted with it is opened with. */
+static int take_secret(void *opaque, const char *name, const char *value,
+                       Error **errp)
+{
+    if (g_str_has_suffix(name, "key-secret")) {
+        qdict_put_str(opaque, name, value);
+    }
+    return 0;
+}
+
 /* Names in @opts must stay valid for the rest: ->backing is one of them. */
 static bool create_target(Convert *c, const char *name)
 {
@@ -516,6 +527,8 @@ static bool create_target(Convert *c, const char *name)
         return false;
     }
     c->backing = g_strdup(c->backing);
+    c->secrets = qdict_new();
+    qemu_opt_foreach(opts, take_secret, c->secrets, &error_abort);
     ret = bdrv_create(drv, name, opts, &err);
     qemu_opts_del(opts);
     g_free(list);
@@ -532,6 +545,7 @@ static bool open_target(Convert *c, const char *name)
         .fmt = c->target_image_opts ? NULL : c->out_fmt,
         .image_opts = c->target_image_opts,
         .flags = BDRV_O_RDWR | BDRV_O_UNMAP,
+        .more = c->secrets,
     };
     int64_t length;
 
@@ -688,6 +702,7 @@ static int convert(Convert *c, char **names)
         img_progress_end(&c->o);
     }
     g_free(backing);
+    qobject_unref(c->secrets);
     blk_unref(c->target);
     for (i = 0; c->src && i < c->nsrc; i++) {
         blk_unref(c->src[i].blk);

@@ -51,6 +51,8 @@ typedef struct ImgOpen {
     bool quiet;
     bool writethrough;
     int flags;                  /* BDRV_O_* */
+    QDict *more;                /* further options, moved away from there; may
+                                 * be NULL */
 } ImgOpen;
 
 /* "qemu-img: MESSAGE" and a hint to --help; the program ends. */

@@ -242,9 +242,9 @@ struct BlockDriver {
                                     const char *backing_fmt);
     int (*bdrv_make_empty)(BlockDriverState *bs);
     /* Optional; main thread: take over what @opts, after ->amend_opts, says,
-     * except the size. */
+     * except the size.  @force: also if it makes data inaccessible. */
     int (*bdrv_amend_options)(BlockDriverState *bs, QemuOpts *opts,
-                              Error **errp);
+                              bool force, Error **errp);
     /* Optional: the same with typed options; @opts->driver is this driver.
      * @force: also if it makes data inaccessible. */
     int coroutine_fn (*bdrv_co_amend)(BlockDriverState *bs,
