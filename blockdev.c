@@ -192,6 +192,80 @@ fail:
     bdrv_reopen_queue_free(queue);
 }
 
+/* ---- Children ---- */
+
+static BdrvChild *find_child(BlockDriverState *parent, const char *name)
+{
+    BdrvChild *c;
+
+    QLIST_FOREACH(c, &parent->children, next) {
+        if (!strcmp(c->name, name)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+static void remove_child(BlockDriverState *parent, const char *name,
+                         Error **errp)
+{
+    BdrvChild *child = find_child(parent, name);
+
+    if (!child) {
+        error_setg(errp, "Node '%s' does not have child '%s'",
+                   bdrv_get_device_or_node_name(parent), name);
+    } else if (!parent->drv || !parent->drv->bdrv_del_child) {
+        error_setg(errp, "The node %s does not support removing a child",
+                   bdrv_get_device_or_node_name(parent));
+    } else {
+        parent->drv->bdrv_del_child(parent, child, errp);
+    }
+}
+
+static void add_child(BlockDriverState *parent, const char *node,
+                      Error **errp)
+{
+    BlockDriverState *child = bdrv_find_node(node);
+
+    if (!child) {
+        error_setg(errp, "Node '%s' not found", node);
+    } else if (!parent->drv || !parent->drv->bdrv_add_child) {
+        error_setg(errp, "The node %s does not support adding a child",
+                   bdrv_get_device_or_node_name(parent));
+    } else if (!QLIST_EMPTY(&child->parents)) {
+        error_setg(errp, "The node %s already has a parent",
+                   child->node_name);
+    } else {
+        parent->drv->bdrv_add_child(parent, child, errp);
+    }
+}
+
+void qmp_x_blockdev_change(const char *parent, bool has_child,
+                           const char *child, bool has_node,
+                           const char *node, Error **errp)
+{
+    BlockDriverState *bs = bdrv_lookup_bs(parent, parent, errp);
+    AioContext *ctx;
+
+    if (!bs) {
+        return;
+    }
+    if (has_child == has_node) {
+        error_setg(errp, "%s", has_child
+                   ? "The parameters child and node are in conflict"
+                   : "Either child or node must be specified");
+        return;
+    }
+    ctx = bdrv_get_aio_context(bs);
+    aio_context_acquire(ctx);
+    if (has_child) {
+        remove_child(bs, child, errp);
+    } else {
+        add_child(bs, node, errp);
+    }
+    aio_context_release(ctx);
+}
+
 /* ---- Single nodes ---- */
 
 void qmp_block_resize(bool has_device, const char *device,

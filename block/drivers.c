@@ -23,6 +23,7 @@
     D(bdrv_copy_before_write) \
     D(bdrv_copy_on_read) \
     D(bdrv_preallocate)  \
+    D(bdrv_quorum)       \
     D(bdrv_snapshot_access) \
     D(bdrv_throttle)
 
