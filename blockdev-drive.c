@@ -7,6 +7,7 @@
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
+#include "block/blockjob.h"
 #include "sysemu/block-backend.h"
 #include "sysemu/blockdev.h"
 #include "qapi/error.h"
@@ -407,14 +408,53 @@ DriveInfo *blk_legacy_dinfo(BlockBackend *blk)
     return NULL;
 }
 
+static void drive_free(DriveInfo *dinfo)
+{
+    QTAILQ_REMOVE(&drives, dinfo, next);
+    monitor_remove_blk(dinfo->blk);
+    blk_unref(dinfo->blk);
+    qemu_opts_del(dinfo->opts);
+    g_free(dinfo);
+}
+
+static bool job_has_node(BlockJob *job, BlockDriverState *bs)
+{
+    GSList *l;
+
+    for (l = job->nodes; l; l = l->next) {
+        if (((BdrvChild *)l->data)->bs == bs) {
+            return bs;
+        }
+    }
+    return false;
+}
+
+void drive_auto_del(BlockBackend *blk)
+{
+    DriveInfo *dinfo = blk_legacy_dinfo(blk);
+    BlockJob *job, *next;
+
+    if (!dinfo) {
+        return;
+    }
+    for (job = block_job_next(NULL); job; job = next) {
+        AioContext *ctx = blk_get_aio_context(job->blk);
+
+        next = block_job_next(job);
+        aio_context_acquire(ctx);
+        if (job_has_node(job, blk_bs(blk))) {
+            block_job_cancel(job, false);
+        }
+        aio_context_release(ctx);
+    }
+    drive_free(dinfo);
+}
+
 void drive_free_all(void)
 {
     DriveInfo *dinfo;
 
     while ((dinfo = QTAILQ_FIRST(&drives))) {
-        QTAILQ_REMOVE(&drives, dinfo, next);
-        monitor_remove_blk(dinfo->blk);
-        blk_unref(dinfo->blk);
-        g_free(dinfo);
+        drive_free(dinfo);
     }
 }

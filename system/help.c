@@ -22,6 +22,8 @@ typedef struct MachineClass {
 static const MachineClass machines[] = {
     { .name = "none", .desc = "empty machine", .is_default = true,
       .max_cpus = 1 },
+    { .name = "pc", .desc = "no processors; IDE and floppy buses",
+      .max_cpus = 1 },
 };
 
 void print_help(void)

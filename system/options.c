@@ -161,6 +161,9 @@ static bool opt_machine(const char *arg, Error **errp)
                           "machines\n");
         return false;
     }
+    if (type) {
+        devices_set_machine(type);
+    }
     accel = qemu_opt_get(opts, "accel");
     return !accel || configure_accelerator(accel, errp);
 }

@@ -230,6 +230,7 @@ void qemu_init(int argc, char **argv)
     user_creatable_init();
     monitor_init_globals(&monitor_program);
     hmp_system_init();
+    devices_init();
     blk_set_stop_handler(stop_for_io_error);
     if (settings.inmigrate) {
         runstate_set(RUN_STATE_INMIGRATE);

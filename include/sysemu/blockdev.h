@@ -44,6 +44,9 @@ bool drive_parse_throttling(QDict *options, ThrottleConfig *cfg, char **group,
 DriveInfo *drive_get(BlockInterfaceType type, int bus, int unit);
 DriveInfo *drive_next(DriveInfo *dinfo);
 DriveInfo *blk_legacy_dinfo(BlockBackend *blk);
+/* The front end of @blk is gone: if -drive made it, its jobs are cancelled and
+ * it goes, too. */
+void drive_auto_del(BlockBackend *blk);
 void drive_free_all(void);
 
 /* The root node that a command's @name (device or node) means. */

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * The emulator's block front ends: they own a BlockBackend, and have names and
- * properties like the devices of a machine; there are no buses and no guest.
+ * properties like the devices of a machine; of buses there is no more than
+ * where a device may be, and there is no guest.
  * Main thread.
  */
 #ifndef SYSEMU_DEVICES_H
@@ -15,7 +16,11 @@ void devices_print_types(void);
 /* A device as @props, all strings, say; "driver" names its type.  False with
  * @errp if that can't be; @props stays the caller's. */
 bool device_create(QDict *props, bool hotplug, Error **errp);
-/* Front ends for drives with an interface of their own (if=virtio). */
+void devices_init(void);
+/* The machine's buses; before any device is made. */
+void devices_set_machine(const char *name);
+/* Front ends for drives with an interface of their own (if=virtio, ide,
+ * floppy). */
 bool devices_create_for_drives(Error **errp);
 /* All devices go, without a word. */
 void devices_cleanup(void);

@@ -6,6 +6,7 @@
 #ifndef QERROR_H
 #define QERROR_H
 
+#define QERR_BUS_NO_HOTPLUG "Bus '%s' does not support hotplugging"
 #define QERR_DEVICE_HAS_NO_MEDIUM "Device '%s' has no medium"
 #define QERR_DEVICE_IN_USE "Device '%s' is in use"
 #define QERR_FEATURE_DISABLED "The feature '%s' is not enabled"
