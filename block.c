@@ -370,10 +370,11 @@ static GSList *node_put(BlockDriverState *bs, GSList *orphans)
         if (bs->node_name[0]) {
             QTAILQ_REMOVE(&named_nodes, bs, node_list);
             g_hash_table_remove(nodes_by_name, bs->node_name);
-            bs->node_name[0] = '\0';
         }
         bdrv_unset_monitor_owned(bs);
         orphans = node_close(bs, orphans);
+        /* Up to here messages tell its name. */
+        bs->node_name[0] = '\0';
     }
     if (--bs->refcnt == 0) {
         node_free(bs);
