@@ -564,6 +564,18 @@ static Qcow2Bitmap *new_entry(Qcow2State *s, BdrvDirtyBitmap *bitmap)
     return e;
 }
 
+bool qcow2_bitmaps_pending(BlockDriverState *bs)
+{
+    BdrvDirtyBitmap *bitmap;
+
+    FOR_EACH_DIRTY_BITMAP(bs, bitmap) {
+        if (must_store(bitmap)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Entries that stay as they are, and new ones for all bitmaps to be stored. */
 static int coroutine_fn build_list(BlockDriverState *bs, GPtrArray *list,
                                    GPtrArray *stored, Error **errp)

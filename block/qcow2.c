@@ -334,6 +334,11 @@ static int qcow2_inactivate(BlockDriverState *bs)
     int ret;
 
     if (!qcow2_is_open_rw(bs)) {
+        if (bdrv_is_read_only(bs) && qcow2_bitmaps_pending(bs)) {
+            error_report("Lost persistent bitmaps during inactivation of node "
+                         "'%s': No write access",
+                         bdrv_get_device_or_node_name(bs));
+        }
         return 0;
     }
     ret = qcow2_run_locked(bs, store_all, NULL);

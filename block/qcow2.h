@@ -769,6 +769,8 @@ int coroutine_fn qcow2_bitmaps_load(BlockDriverState *bs, Error **errp);
 int coroutine_fn qcow2_bitmaps_mark_in_use(BlockDriverState *bs);
 /* Write all persistent bitmaps of the node to the image. */
 int coroutine_fn qcow2_bitmaps_store(BlockDriverState *bs, Error **errp);
+/* Are there bitmaps that should be stored?  Main thread. */
+bool qcow2_bitmaps_pending(BlockDriverState *bs);
 bool qcow2_bitmaps_can_resize(BlockDriverState *bs, Error **errp);
 /* For get_specific_info; NULL without bitmaps. */
 Qcow2BitmapInfoList *qcow2_bitmaps_info(BlockDriverState *bs);

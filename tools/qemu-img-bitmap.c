@@ -47,11 +47,11 @@ typedef struct BitmapCommand {
 static void merge(const char *node, const char *name, const char *source_node,
                   const char *source, Error **errp)
 {
-    BlockDirtyBitmapMergeSource value = {
+    BlockDirtyBitmapOrStr value = {
         .type = QTYPE_QDICT,
         .u.external = { .node = (char *)source_node, .name = (char *)source },
     };
-    BlockDirtyBitmapMergeSourceList list = { .value = &value };
+    BlockDirtyBitmapOrStrList list = { .value = &value };
 
     qmp_block_dirty_bitmap_merge(node, name, &list, errp);
 }

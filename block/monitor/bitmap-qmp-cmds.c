@@ -132,7 +132,7 @@ void qmp_block_dirty_bitmap_disable(const char *node, const char *name,
 
 /* The bitmap that one element of the list of sources means. */
 static BdrvDirtyBitmap *merge_source(BlockDriverState *bs,
-                                     BlockDirtyBitmapMergeSource *src,
+                                     BlockDirtyBitmapOrStr *src,
                                      Error **errp)
 {
     BdrvDirtyBitmap *bitmap;
@@ -150,7 +150,7 @@ static BdrvDirtyBitmap *merge_source(BlockDriverState *bs,
 }
 
 void qmp_block_dirty_bitmap_merge(const char *node, const char *target,
-                                  BlockDirtyBitmapMergeSourceList *bitmaps,
+                                  BlockDirtyBitmapOrStrList *bitmaps,
                                   Error **errp)
 {
     BlockDriverState *bs;
