@@ -82,19 +82,20 @@ class Job:
         'detached': 'goes on in the server',
     }
 
-    def settle(self, status: Exit, result: str) -> None:
+    def settle(self, status: Exit, result: str,
+               error: Optional[str] = None) -> None:
         """The first one counts."""
         if self.status is None:
-            self.status, self.result = status, result
+            self.status, self.result, self.error = status, result, error
 
     def end(self, error: Optional[str]) -> None:
-        self.error = error
+        """It has ended, well or with an error."""
         if error is None:
             self.settle(Exit.DONE, 'done')
         elif error == CANCELLED:
             self.settle(Exit.CANCELLED, 'cancelled')
         else:
-            self.settle(Exit.FAILED, 'failed')
+            self.settle(Exit.FAILED, 'failed', error)
 
     @property
     def over(self) -> bool:

@@ -208,7 +208,7 @@ class QEMUMonitorProtocol:
             message['id'] = cmd_id
         return self.cmd_obj(message)
 
-    def command(self, name, **args):
+    def command(self, name, /, **args):
         """The result of a command; an error is raised."""
         reply = self.cmd(name, args)
         if 'error' in reply:
