@@ -149,7 +149,12 @@ static bool coroutine_fn extent_is_dirty(MirrorJob *s, int64_t offset,
     if (s->base) {
         ret = bdrv_co_is_allocated_above(bs, s->base, false, offset, bytes,
                                          pnum);
-        return ret != 0;
+        if (ret < 0 || *pnum == 0) {
+            /* To copy more than what differs does no harm. */
+            *pnum = bytes;
+            return true;
+        }
+        return ret;
     }
     ret = bdrv_co_block_status_above(bs, NULL, offset, bytes, pnum, NULL,
                                      NULL);

@@ -761,7 +761,7 @@ class QemuStorageDaemon:
             return self.cmd(cmd, {k.replace('_', '-'): v
                                   for k, v in args.items()})
 
-    def __init__(self, *args, instance_id='a', qmp=False):
+    def __init__(self, *args, instance_id='a', qmp=False, stderr=None):
         require_program(qsd_prog)
         stem = f'{os.getpid()}-qsd-{instance_id}'
         self.pidfile = os.path.join(test_dir, stem + '.pid')
@@ -772,7 +772,7 @@ class QemuStorageDaemon:
             self._qmp = self._Protocol(self._path, server=True)
             full += ['--chardev', f'socket,id=qmp-sock,path={self._path}',
                      '--monitor', 'chardev=qmp-sock']
-        self._p = subprocess.Popen(full)
+        self._p = subprocess.Popen(full, stderr=stderr)
         if self._qmp is not None:
             self._qmp.accept()
         while not os.path.exists(self.pidfile):
