@@ -65,8 +65,6 @@ struct QuorumRequest {
     BdrvRequestFlags flags;
 
     int coroutine_fn (*fn)(QuorumPart *part);
-    Coroutine *waiter;          /* NULL unless it waits */
-    unsigned running;
     int n;
     QuorumPart parts[];
 };
@@ -137,32 +135,16 @@ static void request_free(QuorumRequest *req)
     g_free(req);
 }
 
-static void coroutine_fn part_entry(void *opaque)
+static void coroutine_fn run_part(void *opaque)
 {
     QuorumPart *part = opaque;
-    QuorumRequest *req = part->req;
 
-    part->ret = req->fn(part);
-    if (--req->running == 0 && req->waiter) {
-        aio_co_wake(req->waiter);
-    }
+    part->ret = part->req->fn(part);
 }
 
 static void coroutine_fn run_parts(QuorumRequest *req)
 {
-    int i;
-
-    req->running = req->n;
-    for (i = 0; i < req->n; i++) {
-        qemu_coroutine_enter(qemu_coroutine_create(part_entry,
-                                                   &req->parts[i]));
-    }
-    if (req->running > 0) {
-        req->waiter = qemu_coroutine_self();
-        qemu_coroutine_yield();
-        req->waiter = NULL;
-        assert(req->running == 0);
-    }
+    qemu_co_run_all(run_part, req->parts, sizeof(req->parts[0]), req->n);
 }
 
 /* The error of most parts; of several the last one's. */

@@ -200,6 +200,14 @@ typedef void CleanupFunc(void *opaque);
 int coroutine_fn qemu_co_timeout(CoroutineEntry *entry, void *opaque,
                                  uint64_t timeout_ns, CleanupFunc *clean);
 
+/*
+ * Runs @fn on each of the @n elements, of @size bytes each, of @args, all at
+ * the same time: each in a coroutine of its own in the caller's context.
+ * Returns when all of them have.
+ */
+void coroutine_fn qemu_co_run_all(CoroutineEntry *fn, void *args, size_t size,
+                                  int n);
+
 /* Yields until @fd, which nobody else watches in this context, has data. */
 void coroutine_fn yield_until_fd_readable(int fd);
 
