@@ -61,12 +61,15 @@ class Server:
 
     def jobs(self) -> List[Message]:
         """query-jobs, with all that the server can tell."""
+        jobs: List[Message]
         if self._detail:
             try:
-                return self.command('query-jobs', {'detail': True})
+                jobs = self.command('query-jobs', {'detail': True})
+                return jobs
             except Refused:
                 self._detail = False
-        return self.command('query-jobs')
+        jobs = self.command('query-jobs')
+        return jobs
 
     def job(self, job_id: str) -> Message:
         for info in self.jobs():

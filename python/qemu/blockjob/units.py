@@ -14,9 +14,9 @@ def parse_size(text: str) -> int:
     if not match:
         raise ValueError(f"'{text}' is not a size, such as 512, 64K or 1.5G")
     number, suffix = match.groups()
-    scale = 1 << 10 * SUFFIXES.index(suffix.upper())
+    scale: int = 1 << 10 * SUFFIXES.index(suffix.upper())
     whole, _, fraction = number.partition('.')
-    digits = 10 ** len(fraction)
+    digits: int = 10 ** len(fraction)
     bytes_of_all, rest = divmod(int(whole + fraction) * scale, digits)
     if rest:
         raise ValueError(f"'{text}' is not a whole number of bytes")
@@ -26,8 +26,8 @@ def parse_size(text: str) -> int:
 
 
 def format_size(count: int) -> str:
-    """Three digits or more, at most seven characters: 0B, 1023B, 1.00K,
-    99.9M, 1023G."""
+    """At most five characters, three digits where there are so many: 0B,
+    1023B, 1.00K, 99.9M, 1023G."""
     if count < 0:
         return '-' + format_size(-count)
     value = float(count)

@@ -6,18 +6,25 @@
 2. Whatever goes wrong in launch() leaves no process and no file behind.
 3. What the emulator prints goes to a file, which get_log() shows also after
    its end."""
+import contextlib
 import logging
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 
-from ..qmp import (QEMUMonitorProtocol, QMPConnectError, QMPError,
-                   QMPTimeoutError)
+from typing import (Any, Dict, List, Mapping, Optional, Sequence, Tuple,
+                    TypeVar)
+
+from ..qmp import (QEMUMonitorProtocol, QMPConnectError, QMPError, QMPMessage,
+                   QMPResponseError, QMPTimeoutError, SocketAddrT, WaitT)
 
 LOG = logging.getLogger(__name__)
+
+# Of what add_fd() and "with" return.
+M = TypeVar('M', bound='QEMUMachine')
+NamedMatch = Tuple[str, Optional[Mapping[str, Any]]]
 
 
 class QEMUMachineError(Exception):
@@ -31,13 +38,14 @@ class QEMUMachineAddDeviceError(QEMUMachineError):
 class VMLaunchFailure(QEMUMachineError):
     """It did not start; `output` is what it printed."""
 
-    def __init__(self, message, exitcode=None, command='', output=''):
+    def __init__(self, message: str, exitcode: Optional[int] = None,
+                 command: str = '', output: Optional[str] = '') -> None:
         super().__init__(message, exitcode, command, output)
         self.exitcode = exitcode
         self.command = command
         self.output = output
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (f'{self.args[0]}\n\tExit code: {self.exitcode}\n'
                 f'\tCommand: {self.command}\n\tOutput: {self.output}')
 
@@ -51,9 +59,13 @@ class QEMUMachine:
 
     # pylint: disable=too-many-instance-attributes
 
-    def __init__(self, binary, args=(), wrapper=(), name=None,
-                 base_temp_dir=None, monitor_address=None, sock_dir=None,
-                 log_dir=None, qmp_timer=30, **_ignored):
+    def __init__(self, binary: str, args: Sequence[str] = (),
+                 wrapper: Sequence[str] = (), name: Optional[str] = None,
+                 base_temp_dir: Optional[str] = None,
+                 monitor_address: Optional[SocketAddrT] = None,
+                 sock_dir: Optional[str] = None,
+                 log_dir: Optional[str] = None,
+                 qmp_timer: Optional[float] = 30, **_ignored: Any) -> None:
         self._binary = binary
         self._args = list(args)
         self._wrapper = list(wrapper)
@@ -63,33 +75,39 @@ class QEMUMachine:
         self._log_dir = log_dir
         self._qmp_timer = qmp_timer
         self._monitor_address = monitor_address
-        self._machine = None
+        self._machine: Optional[str] = None
         self._qmp_set = True
-        self._events = []
-        self._temp_dir = None
-        self._qmp_connection = None
-        self._popen = None
-        self._iolog = None
+        self._events: List[QMPMessage] = []
+        self._temp_dir: Optional[str] = None
+        self._qmp_connection: Optional[QEMUMonitorProtocol] = None
+        self._popen: Optional['subprocess.Popen[bytes]'] = None
+        self._iolog: Optional[str] = None
         self._quit_issued = False
-        self._log_file = None
-        self._command = ()
-        self._inherit = []
+        self._killed = False
+        self._log_file = ''
+        self._command: Tuple[str, ...] = ()
+        self._inherit: List[int] = []
+        self._status: Optional[int] = None      # of the last process
 
-    def __enter__(self):
+    def __enter__(self: M) -> M:
         return self
 
-    def __exit__(self, *what):
+    def __exit__(self, *what: object) -> None:
         self.shutdown()
 
     # Before it starts
 
-    def add_args(self, *args):
+    def add_args(self, *args: str) -> None:
+        """More of the command line."""
         self._args.extend(args)
 
-    def add_monitor_null(self):
+    def add_monitor_null(self) -> None:
+        """No monitor for people."""
         self.add_args('-monitor', 'null')
 
-    def add_fd(self, fd, fdset, opaque, opts=''):
+    def add_fd(self: M, fd: int, fdset: int, opaque: str,
+               opts: str = '') -> M:
+        """A file descriptor that the emulator inherits."""
         os.set_inheritable(fd, True)
         self._inherit.append(fd)
         extra = [opts] if opts else []
@@ -97,38 +115,44 @@ class QEMUMachine:
             [f'fd={fd}', f'set={fdset}', f'opaque={opaque}'] + extra))
         return self
 
-    def set_machine(self, machine):
+    def set_machine(self, machine: str) -> None:
+        """The argument of -machine."""
         self._machine = machine
 
-    def set_qmp_monitor(self, enabled=True):
+    def set_qmp_monitor(self, enabled: bool = True) -> None:
+        """Whether there is a QMP connection."""
         self._qmp_set = enabled
 
     @property
-    def args(self):
+    def args(self) -> List[str]:
+        """Those that were added; may be changed in place."""
         return self._args
 
     @property
-    def temp_dir(self):
+    def temp_dir(self) -> str:
+        """Made when it is needed, removed at the end."""
         if self._temp_dir is None:
             self._temp_dir = tempfile.mkdtemp(prefix='qemu-machine-',
                                               dir=self._base)
         return self._temp_dir
 
     @property
-    def sock_dir(self):
+    def sock_dir(self) -> str:
+        """Where sockets are."""
         return self._sock_dir or self.temp_dir
 
     @property
-    def log_dir(self):
+    def log_dir(self) -> str:
+        """Where the emulator's output is."""
         return self._log_dir or self.temp_dir
 
     @property
-    def _monitor_path(self):
+    def _monitor_path(self) -> SocketAddrT:
         return self._monitor_address or os.path.join(
             self.sock_dir, self._name + '-monitor.sock')
 
     @property
-    def _base_args(self):
+    def _base_args(self) -> List[str]:
         args = ['-display', 'none', '-vga', 'none']
         if self._qmp_set:
             path = self._monitor_path
@@ -142,7 +166,8 @@ class QEMUMachine:
 
     # Start
 
-    def launch(self):
+    def launch(self) -> None:
+        """Starts it and waits for its greeting; VMLaunchFailure."""
         if self._popen is not None:
             raise QEMUMachineError('it has been launched already')
         try:
@@ -164,63 +189,43 @@ class QEMUMachine:
                     ' '.join(self._command), self._iolog) from e
             raise
 
-    def _pre_launch(self):
+    def _pre_launch(self) -> None:
         self._log_file = os.path.join(self.log_dir, self._name + '.log')
         self._iolog = None
         self._quit_issued = False
+        self._killed = False
         if self._qmp_set:
             self._qmp_connection = QEMUMonitorProtocol(
                 self._monitor_path, server=True, nickname=self._name)
 
-    def _accept(self, listener, timeout=15.0):
-        """Waits for the process to connect, or to end."""
-        listener.settimeout(0.05)
-        for _ in range(int(timeout / 0.05)):
-            try:
-                return listener.accept()[0]
-            except socket.timeout:
-                if self._popen.poll() is not None:
-                    break
-        raise QMPConnectError('the emulator did not connect')
+    def _post_launch(self) -> None:
+        if self._qmp_connection is not None:
+            self._qmp_connection.accept(alive=self.is_running)
+            self._qmp_connection.settimeout(self._qmp_timer)
 
-    def _post_launch(self):
-        if self._qmp_connection is None:
-            return
-        # pylint: disable=protected-access
-        listener = self._qmp_connection._listener
-        sock = self._accept(listener)
-        listener.close()
-        self._qmp_connection._listener = None
-        sock.settimeout(None)
-        self._qmp_connection._sock = sock
-        self._qmp_connection._negotiate()
-        self._qmp_connection.settimeout(self._qmp_timer)
-
-    def _abandon(self):
-        if self.is_running():
-            self._popen.kill()
+    def _abandon(self) -> None:
         if self._popen is not None:
+            self._popen.kill()
             self._popen.wait()
         self._post_shutdown()
 
     # End
 
-    def _load_log(self):
+    def _load_log(self) -> None:
         if self._log_file and os.path.exists(self._log_file):
             with open(self._log_file, encoding='utf-8',
                       errors='backslashreplace') as f:
                 self._iolog = f.read()
 
-    def _remove(self, path):
+    @staticmethod
+    def _remove(path: SocketAddrT) -> None:
         if isinstance(path, str) and os.path.exists(path):
             os.unlink(path)
 
-    def _post_shutdown(self):
+    def _post_shutdown(self) -> None:
         if self._qmp_connection is not None:
-            try:
+            with contextlib.suppress(QMPError):
                 self._events.extend(self._qmp_connection.get_events())
-            except QMPError:
-                pass
             self._qmp_connection.close()
             self._qmp_connection = None
             self._remove(self._monitor_path)
@@ -232,82 +237,82 @@ class QEMUMachine:
             self._temp_dir = None
         code = self.exitcode()
         if code is not None and code < 0 and not (
-                code == -signal.SIGKILL and self._quit_issued == 'hard'):
+                code == -signal.SIGKILL and self._killed):
             LOG.warning('qemu received signal %i; command: "%s"', -code,
                         ' '.join(self._command))
 
-    def shutdown(self, hard=False, timeout=30):
+    def shutdown(self, hard: bool = False,
+                 timeout: Optional[float] = 30) -> None:
         """Ends it by quit, or at once if `hard`.  AbnormalShutdown if it
         did not end in time and was killed."""
         if self._popen is None:
             return
-        killed = False
+        late = False
         try:
-            if not hard and self.is_running():
-                self._send_quit()
-            if hard and self.is_running():
-                self._quit_issued = 'hard'
-                self._popen.kill()
+            if self.is_running():
+                if hard:
+                    self._kill(self._popen)
+                else:
+                    self._send_quit(self._popen)
             try:
                 self._popen.wait(timeout)
             except subprocess.TimeoutExpired:
-                killed = True
-                self._quit_issued = 'hard'
-                self._popen.kill()
+                late = True
+                self._kill(self._popen)
                 self._popen.wait()
         finally:
             self._finish()
-        if killed:
+        if late:
             raise AbnormalShutdown('the emulator did not end in time')
 
-    def _send_quit(self):
-        if self._qmp_connection is None:
-            self._popen.terminate()
-        elif not self._quit_issued:
-            try:
-                self.qmp('quit')
-            except (QMPConnectError, BrokenPipeError):
-                pass
+    def _kill(self, process: 'subprocess.Popen[bytes]') -> None:
+        self._killed = True
+        process.kill()
 
-    def _finish(self):
+    def _send_quit(self, process: 'subprocess.Popen[bytes]') -> None:
+        if self._qmp_connection is None:
+            process.terminate()
+        elif not self._quit_issued:
+            with contextlib.suppress(QMPConnectError, BrokenPipeError):
+                self.qmp('quit')
+
+    def _finish(self) -> None:
         self._drain_events()
         self._post_shutdown()
-        self._dead_code = self._popen.returncode
+        self._status = self.exitcode()
         self._popen = None
 
-    def _drain_events(self):
+    def _drain_events(self) -> None:
         """Takes what the emulator has sent up to its end."""
         if self._qmp_connection is None:
             return
-        try:
+        with contextlib.suppress(QMPError):
             while True:
-                # pylint: disable=protected-access
-                self._qmp_connection._collect(1)
-        except QMPError:
-            pass
+                self._events += self._qmp.get_events(wait=1.0)
 
-    def wait(self, timeout=30):
+    def wait(self, timeout: Optional[float] = 30) -> None:
         """Waits for it to end by itself."""
         self._quit_issued = True
         self.shutdown(timeout=timeout)
 
-    def kill(self):
+    def kill(self) -> None:
+        """Ends it at once."""
         self.shutdown(hard=True)
 
-    def is_running(self):
+    def is_running(self) -> bool:
+        """Whether there is a process."""
         return self._popen is not None and self._popen.poll() is None
 
-    _dead_code = None
+    def exitcode(self) -> Optional[int]:
+        """None while it runs, or was never started."""
+        return self._status if self._popen is None else self._popen.poll()
 
-    def exitcode(self):
-        if self._popen is None:
-            return self._dead_code
-        return self._popen.poll()
+    def get_pid(self) -> Optional[int]:
+        """Of the process, if it runs."""
+        return self._popen.pid if self._popen and self.is_running() else None
 
-    def get_pid(self):
-        return self._popen.pid if self.is_running() else None
-
-    def get_log(self):
+    def get_log(self) -> Optional[str]:
+        """What it has printed so far."""
         if self._popen is not None:
             self._load_log()
         return self._iolog
@@ -315,18 +320,20 @@ class QEMUMachine:
     # QMP
 
     @property
-    def _qmp(self):
+    def _qmp(self) -> QEMUMonitorProtocol:
         if self._qmp_connection is None:
             raise QEMUMachineError('there is no QMP connection')
         return self._qmp_connection
 
     @staticmethod
-    def _qmp_args(conv_keys, args):
+    def _qmp_args(conv_keys: bool, args: Mapping[str, Any]) -> Dict[str, Any]:
         if conv_keys:
             return {k.replace('_', '-'): v for k, v in args.items()}
         return dict(args)
 
-    def qmp(self, cmd, conv_keys=True, args_dict=None, **args):
+    def qmp(self, cmd: str, conv_keys: bool = True,
+            args_dict: Optional[Dict[str, Any]] = None,
+            **args: Any) -> QMPMessage:
         """The reply to a command, be it an error or not.  With conv_keys,
         underscores in the names of arguments become dashes."""
         if args_dict is not None:
@@ -336,45 +343,50 @@ class QEMUMachine:
             self._quit_issued = True
         return reply
 
-    def command(self, cmd, conv_keys=True, **args):
+    def command(self, cmd: str, conv_keys: bool = True, **args: Any) -> Any:
         """The result of a command; raises if that is an error."""
         reply = self.qmp(cmd, conv_keys, **args)
         if 'error' in reply:
-            # pylint: disable=import-outside-toplevel
-            from ..qmp import QMPResponseError
             raise QMPResponseError(reply)
         return reply['return']
 
-    def get_qmp_event(self, wait=False):
+    def get_qmp_event(self, wait: WaitT = False) -> Optional[QMPMessage]:
+        """The first event; see QEMUMonitorProtocol.pull_event()."""
         if self._events:
             return self._events.pop(0)
         if self._qmp_connection is None:
             return None
         return self._qmp.pull_event(wait=wait)
 
-    def get_qmp_events(self, wait=False):
+    def get_qmp_events(self, wait: WaitT = False) -> List[QMPMessage]:
+        """All events so far; waits for one if there is none."""
         events, self._events = self._events, []
         if self._qmp_connection is not None:
-            events += self._qmp.get_events(wait=wait and not events)
+            events += self._qmp.get_events(wait=False if events else wait)
         return events
 
     @classmethod
-    def event_match(cls, event, match=None):
+    def event_match(cls, event: Any, match: Any = None) -> bool:
         """Is all that `match` has in `event`, at every depth?"""
         if match is None:
             return True
         if not isinstance(match, dict) or not isinstance(event, dict):
-            return event == match
+            return bool(event == match)
         return all(key in event and cls.event_match(event[key], value)
                    for key, value in match.items())
 
-    def event_wait(self, name, timeout=60.0, match=None):
+    def event_wait(self, name: str, timeout: Optional[float] = 60.0,
+                   match: Optional[Mapping[str, Any]] = None
+                   ) -> Optional[QMPMessage]:
+        """events_wait() for one kind of event."""
         return self.events_wait([(name, match)], timeout)
 
-    def events_wait(self, events, timeout=60.0):
+    def events_wait(self, events: Sequence[NamedMatch],
+                    timeout: Optional[float] = 60.0
+                    ) -> Optional[QMPMessage]:
         """The first event that matches one of (name, match); those before
         it are kept.  None if it did not come in time and timeout is 0."""
-        def fits(event):
+        def fits(event: QMPMessage) -> bool:
             return any(event['event'] == name and
                        self.event_match(event, match)
                        for name, match in events)
@@ -383,15 +395,12 @@ class QEMUMachine:
             if fits(event):
                 self._events.remove(event)
                 return event
+        wait: WaitT = True if timeout is None else timeout or False
         while True:
-            event = self._qmp.pull_event(
-                wait=timeout if timeout is not None else True) \
-                if timeout != 0 else self._qmp.pull_event()
-            if event is None:
-                return None
-            if fits(event):
-                return event
-            self._events.append(event)
+            new = self._qmp.pull_event(wait)
+            if new is None or fits(new):
+                return new
+            self._events.append(new)
 
 
 __all__ = ['AbnormalShutdown', 'QEMUMachine', 'QEMUMachineAddDeviceError',

@@ -6,7 +6,7 @@ import subprocess
 class VerboseProcessError(subprocess.CalledProcessError):
     """A failed command, with what it printed."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         parts = [super().__str__()]
         for name in ('stdout', 'stderr'):
             text = getattr(self, name)
