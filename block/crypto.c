@@ -63,20 +63,44 @@ static const char *const luks_strong_opts[] = { "key-secret", NULL };
 
 /* ---- The header in the file ---- */
 
+int coroutine_fn block_crypto_co_read(BdrvChild *child, uint64_t offset,
+                                      void *buf, size_t len, Error **errp)
+{
+    int ret = bdrv_co_pread(child, offset, len, buf, 0);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not read encryption header");
+    }
+    return ret;
+}
+
+int coroutine_fn block_crypto_co_write(BdrvChild *child, uint64_t offset,
+                                       const void *buf, size_t len,
+                                       Error **errp)
+{
+    int ret = bdrv_co_pwrite_sync(child, offset, len, buf, 0);
+
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not write encryption header");
+    }
+    return ret;
+}
+
 static int coroutine_fn read_header(void *opaque, uint64_t offset, void *buf,
-                                    size_t len)
+                                    size_t len, Error **errp)
 {
     BlockDriverState *bs = opaque;
 
-    return bdrv_co_pread(bs->file, offset, len, buf, 0);
+    return block_crypto_co_read(bs->file, offset, buf, len, errp);
 }
 
 static int coroutine_fn write_header(void *opaque, uint64_t offset,
-                                     const void *buf, size_t len)
+                                     const void *buf, size_t len,
+                                     Error **errp)
 {
     BlockDriverState *bs = opaque;
 
-    return bdrv_co_pwrite_sync(bs->file, offset, len, buf, 0);
+    return block_crypto_co_write(bs->file, offset, buf, len, errp);
 }
 
 static QCryptoBlockIO header_io(BlockDriverState *bs)
@@ -280,11 +304,16 @@ static int coroutine_fn create_init(void *opaque, uint64_t len, Error **errp)
 }
 
 static int coroutine_fn create_write(void *opaque, uint64_t offset,
-                                     const void *buf, size_t len)
+                                     const void *buf, size_t len,
+                                     Error **errp)
 {
     CreateCall *c = opaque;
+    int ret = blk_co_pwrite(c->blk, offset, len, buf, 0);
 
-    return blk_co_pwrite(c->blk, offset, len, buf, 0);
+    if (ret < 0) {
+        error_setg_errno(errp, -ret, "Could not write encryption header");
+    }
+    return ret;
 }
 
 static int coroutine_fn create_in(BlockDriverState *file, int64_t size,

@@ -43,13 +43,21 @@
                      "Time to spend in PBKDF in milliseconds")
 
 /* Which of @opts are ours: those that start with @prefix.  @format is what the
- * schema calls it, "luks" or "qcow". NULL with @errp. */
+ * schema calls it, "luks" or "qcow", or NULL for an error that says that it is
+ * missing.  NULL with @errp. */
 QCryptoBlockCreateOptions *
 block_crypto_parse_create(const char *format, QemuOpts *opts,
                           const char *prefix, Error **errp);
 QCryptoBlockAmendOptions *
 block_crypto_parse_amend(const char *format, QemuOpts *opts,
                          const char *prefix, Error **errp);
+
+/* A part of the header with keys; 0, or -errno with @errp. Writing flushes. */
+int coroutine_fn block_crypto_co_read(BdrvChild *child, uint64_t offset,
+                                      void *buf, size_t len, Error **errp);
+int coroutine_fn block_crypto_co_write(BdrvChild *child, uint64_t offset,
+                                       const void *buf, size_t len,
+                                       Error **errp);
 
 /* Write @bytes, whole sectors, encrypted at the offset @iv_offset, to @child
  * at @offset.  What is written passes through a buffer of limited size. */

@@ -269,7 +269,7 @@ static int coroutine_fn find_space(BlockDriverState *bs, Qcow2Alloc *a,
             return n;
         }
         a->nclusters = n;
-        a->host_is_zero = qcow2_host_is_fresh(s, a->host);
+        a->host_is_zero = !s->crypto && qcow2_host_is_fresh(s, a->host);
     }
     ret = qcow2_overlap_check(bs, 0, a->host,
                               (uint64_t)a->nclusters << s->cluster_bits);

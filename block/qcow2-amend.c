@@ -6,6 +6,7 @@
  * All that is wanted is looked at before anything changes.
  */
 #include "qemu/osdep.h"
+#include "block/crypto.h"
 #include "block/qcow2.h"
 #include "qapi/error.h"
 #include "qemu/option.h"
@@ -14,6 +15,7 @@ QemuOptsList qcow2_amend_opts = {
     .name = "qcow2-amend-opts",
     .head = QTAILQ_HEAD_INITIALIZER(qcow2_amend_opts.head),
     .desc = {
+        BLOCK_CRYPTO_AMEND_OPTS("encrypt."),
         {
             .name = BLOCK_OPT_BACKING_FILE,
             .type = QEMU_OPT_STRING,
@@ -210,6 +212,7 @@ int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, bool force,
     ERRP_GUARD();
     Qcow2State *s = bs->opaque;
     Amend a = { .hdr = s->hdr, .errp = errp };
+    g_autoptr(QCryptoBlockAmendOptions) crypto = NULL;
     int ret;
 
     if (s->broken) {
@@ -221,21 +224,17 @@ int qcow2_amend_options(BlockDriverState *bs, QemuOpts *opts, bool force,
         !take_features(bs, opts, &a, errp)) {
         return -EINVAL;
     }
+    if (qcow2_crypto_has_options(opts)) {
+        crypto = qcow2_crypto_parse_amend(bs, opts, errp);
+        ret = crypto ? qcow2_crypto_amend(bs, crypto, force, errp) : -EINVAL;
+        if (ret < 0) {
+            return ret;
+        }
+    }
     ret = qcow2_run_locked(bs, amend_locked, &a);
     if (ret < 0 && !*errp) {
         error_setg_errno(errp, -ret, "Failed to update the header of '%s'",
                          bs->filename);
     }
     return ret;
-}
-
-int coroutine_fn qcow2_co_amend(BlockDriverState *bs,
-                                BlockdevAmendOptions *opts, bool force,
-                                Error **errp)
-{
-    if (opts->u.qcow2.has_encrypt) {
-        error_setg(errp, "image is not encrypted, can't amend");
-        return -EOPNOTSUPP;
-    }
-    return 0;
 }

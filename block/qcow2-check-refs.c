@@ -378,6 +378,9 @@ int coroutine_fn qcow2_check_count_all(Qcow2Check *c)
     if (ret == 0) {
         ret = qcow2_bitmaps_count(bs, c->res, count_for_bitmaps, c);
     }
+    if (ret == 0 && s->crypto_offset) {
+        count_range(c, s->crypto_offset, s->crypto_length);
+    }
     if (ret == 0) {
         count_refs(c);
     }

@@ -8,6 +8,7 @@
  * backing file and its space as any image would.
  */
 #include "qemu/osdep.h"
+#include "block/crypto.h"
 #include "block/qcow2.h"
 #include "block/graph-internal.h"
 #include "qapi/error.h"
@@ -25,6 +26,18 @@ QemuOptsList qcow2_create_opts = {
     .name = "qcow2-create-opts",
     .head = QTAILQ_HEAD_INITIALIZER(qcow2_create_opts.head),
     .desc = {
+        {
+            .name = BLOCK_OPT_ENCRYPT,
+            .type = QEMU_OPT_BOOL,
+            .help = "Encrypt the image with format 'aes'. (Deprecated in "
+                    "favor of encrypt.format=aes)",
+        }, {
+            .name = BLOCK_OPT_ENCRYPT_FORMAT,
+            .type = QEMU_OPT_STRING,
+            .help = "Encrypt the image, format choices: 'aes', 'luks'",
+        },
+        BLOCK_CRYPTO_CREATE_OPTS("encrypt.", "ID of secret providing qcow AES "
+                                 "key or LUKS passphrase"),
         {
             .name = BLOCK_OPT_CLUSTER_SIZE,
             .type = QEMU_OPT_SIZE,
@@ -131,6 +144,7 @@ static bool check_combinations(const BlockdevCreateOptionsQcow2 *o,
                                const NewImage *img, Error **errp)
 {
     bool extl2 = img->hdr.incompatible & QCOW2_INCOMPAT_EXTL2;
+    uint64_t header;
 
     if (extl2 && 1ULL << img->hdr.cluster_bits <
                  QCOW2_SUBCLUSTERS * QCOW2_MIN_SUBCLUSTER) {
@@ -165,8 +179,8 @@ static bool check_combinations(const BlockdevCreateOptionsQcow2 *o,
                                       : "");
         return false;
     }
-    if (o->has_encrypt) {
-        error_setg(errp, "Encrypted qcow2 images are not supported");
+    if (o->has_encrypt &&
+        !qcrypto_block_measure(o->encrypt, "encrypt.", &header, errp)) {
         return false;
     }
     return true;
@@ -340,9 +354,16 @@ static int coroutine_fn complete_image(BlockBackend *blk, const NewImage *img,
                                        const BlockdevCreateOptionsQcow2 *o,
                                        Error **errp)
 {
+    Qcow2CryptoCreate crypto = { o->encrypt, errp };
     BlockDriverState *bs = blk_bs(blk);
     int ret;
 
+    if (o->has_encrypt) {
+        ret = qcow2_run_locked(bs, qcow2_crypto_create, &crypto);
+        if (ret < 0) {
+            return ret;
+        }
+    }
     ret = blk_co_truncate(blk, img->size, false, img->prealloc, 0, errp);
     if (ret < 0) {
         error_prepend(errp, "Could not resize image: ");
@@ -576,10 +597,17 @@ int coroutine_fn qcow2_co_create_opts(BlockDriver *drv, const char *filename,
     BlockdevCreateOptionsQcow2 o = { 0 };
     BlockDriverState *file, *data = NULL;
     g_autofree char *data_name = NULL;
+    g_autoptr(QCryptoBlockCreateOptions) crypto = NULL;
     NewImage img;
     int ret;
 
-    if (!take_options(opts, &o, errp) || !check_options(&o, &img, errp)) {
+    if (!take_options(opts, &o, errp) ||
+        !qcow2_crypto_parse_create(opts, &crypto, errp)) {
+        return -EINVAL;
+    }
+    o.encrypt = crypto;
+    o.has_encrypt = crypto != NULL;
+    if (!check_options(&o, &img, errp)) {
         return -EINVAL;
     }
     ret = check_size(&img, errp);

@@ -30,6 +30,11 @@ bool qcow2_can_downgrade(BlockDriverState *bs, Error **errp)
                    "features %#" PRIx64 " set", features);
         return false;
     }
+    if (s->crypto && s->backing_name && *s->backing_name) {
+        error_setg(errp, "Cannot downgrade an encrypted image with a backing "
+                   "file");
+        return false;
+    }
     if (s->bitmaps.nb_bitmaps) {
         error_setg(errp, "Cannot downgrade an image with bitmaps");
         error_append_hint(errp, "You can use 'qemu-img bitmap --remove' "

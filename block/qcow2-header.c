@@ -195,15 +195,10 @@ static int check_features(BlockDriverState *bs, Error **errp)
                    "exceed 64 bits");
         return -EINVAL;
     }
-    if (h->crypt_method > 2) {
+    if (h->crypt_method > QCOW2_CRYPT_LUKS) {
         error_setg(errp, "Unsupported encryption method %" PRIu32,
                    h->crypt_method);
         return -EINVAL;
-    }
-    if (h->crypt_method) {
-        error_setg(errp, "Encrypted qcow2 images (method '%s') are not "
-                   "supported", h->crypt_method == 1 ? "aes" : "luks");
-        return -ENOTSUP;
     }
     return 0;
 }
@@ -440,9 +435,7 @@ static int take_extension(BlockDriverState *bs, uint32_t magic,
     case QCOW2_EXT_FEATURE_TABLE:
         return 0;               /* we write our own */
     case QCOW2_EXT_CRYPTO:
-        error_setg(errp, "CRYPTO header extension only expected with LUKS "
-                   "encryption method");
-        return -EINVAL;
+        return qcow2_crypto_parse_ext(bs, data, length, errp) ? 0 : -EINVAL;
     case QCOW2_EXT_BITMAPS:
         return read_bitmaps_ext(bs, data, length, errp);
     case QCOW2_EXT_DATA_FILE:
@@ -608,6 +601,14 @@ static void put_bitmaps(GByteArray *out, const Qcow2BitmapsExt *ext)
     put_extension(out, QCOW2_EXT_BITMAPS, data, sizeof(data));
 }
 
+static void put_crypto(GByteArray *out, const Qcow2State *s)
+{
+    uint8_t data[16];
+
+    qcow2_crypto_encode_ext(s, data);
+    put_extension(out, QCOW2_EXT_CRYPTO, data, sizeof(data));
+}
+
 /* Everything between the fixed part and the name of the backing file. */
 static void put_extensions(Qcow2State *s, GByteArray *out)
 {
@@ -621,6 +622,9 @@ static void put_extensions(Qcow2State *s, GByteArray *out)
         s->data_file_name) {
         put_extension(out, QCOW2_EXT_DATA_FILE, s->data_file_name,
                       strlen(s->data_file_name));
+    }
+    if (s->crypto_offset) {
+        put_crypto(out, s);
     }
     /* It explains only; small clusters have no room for it. */
     if (s->hdr.version >= 3 &&

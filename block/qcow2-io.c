@@ -141,8 +141,8 @@ static int coroutine_fn read_part(Part *part)
                                      qiov, part->qiov_offset);
     case QCOW2_DATA:
         BLKDBG_EVENT(bs->file, BLKDBG_READ_AIO);
-        return bdrv_co_preadv_part(qcow2_data(bs), run->host, run->bytes, qiov,
-                                   part->qiov_offset, 0);
+        return qcow2_data_preadv(bs, part->offset, run->host, run->bytes, qiov,
+                                 part->qiov_offset);
     default:
         g_assert_not_reached();
     }
@@ -237,6 +237,31 @@ static int coroutine_fn cow_prepare(BlockDriverState *bs, const Qcow2Alloc *a,
     return ret;
 }
 
+static int coroutine_fn write_buf(BlockDriverState *bs, const Qcow2Alloc *a,
+                                  uint64_t from, uint64_t bytes, void *buf)
+{
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
+
+    return qcow2_data_pwritev(bs, a->guest + from, a->host + from, bytes,
+                              &qiov, 0);
+}
+
+/* Head and tail, each in a request of its own. */
+static int coroutine_fn write_copies(BlockDriverState *bs, const Qcow2Alloc *a,
+                                     const CopyOnWrite *cow)
+{
+    int ret = 0;
+
+    if (cow->head_bytes) {
+        ret = write_buf(bs, a, a->data_from - cow->head_bytes,
+                        cow->head_bytes, cow->head);
+    }
+    if (ret >= 0 && cow->tail_bytes) {
+        ret = write_buf(bs, a, a->data_to, cow->tail_bytes, cow->tail);
+    }
+    return ret;
+}
+
 /* Head, new data and tail in one request, if the vector is not too long. */
 static int coroutine_fn write_with_copies(BlockDriverState *bs,
                                           const Qcow2Alloc *a,
@@ -252,16 +277,11 @@ static int coroutine_fn write_with_copies(BlockDriverState *bs,
 
     BLKDBG_EVENT(bs->file, BLKDBG_COW_WRITE);
     if (niov + 2 > IOV_MAX) {
-        ret = cow->head_bytes ? bdrv_co_pwrite(qcow2_data(bs), start,
-                                               cow->head_bytes, cow->head, 0)
-                              : 0;
-        if (ret >= 0 && cow->tail_bytes) {
-            ret = bdrv_co_pwrite(qcow2_data(bs), a->host + a->data_to,
-                                 cow->tail_bytes, cow->tail, 0);
-        }
+        ret = write_copies(bs, a, cow);
         return ret < 0 ? ret
-            : bdrv_co_pwritev_part(qcow2_data(bs), a->host + a->data_from,
-                                   bytes, qiov, qiov_offset, 0);
+            : qcow2_data_pwritev(bs, a->guest + a->data_from,
+                                 a->host + a->data_from, bytes, qiov,
+                                 qiov_offset);
     }
     qemu_iovec_init(&all, niov + 2);
     if (cow->head_bytes) {
@@ -272,7 +292,8 @@ static int coroutine_fn write_with_copies(BlockDriverState *bs,
         qemu_iovec_add(&all, cow->tail, cow->tail_bytes);
     }
     BLKDBG_EVENT(bs->file, BLKDBG_WRITE_AIO);
-    ret = bdrv_co_pwritev(qcow2_data(bs), start, all.size, &all, 0);
+    ret = qcow2_data_pwritev(bs, a->guest + a->data_from - cow->head_bytes,
+                             start, all.size, &all, 0);
     qemu_iovec_destroy(&all);
     return ret;
 }
@@ -305,8 +326,8 @@ static int coroutine_fn write_part(Part *part)
 
     if (!a->nclusters) {
         BLKDBG_EVENT(bs->file, BLKDBG_WRITE_AIO);
-        return bdrv_co_pwritev_part(qcow2_data(bs), run->host, run->bytes,
-                                    part->req->qiov, part->qiov_offset, 0);
+        return qcow2_data_pwritev(bs, part->offset, run->host, run->bytes,
+                                  part->req->qiov, part->qiov_offset);
     }
     ret = cow_prepare(bs, a, &cow);
     if (ret >= 0 && (cow.head_bytes || cow.tail_bytes)) {
@@ -314,8 +335,8 @@ static int coroutine_fn write_part(Part *part)
                                 part->qiov_offset);
     } else if (ret >= 0) {
         BLKDBG_EVENT(bs->file, BLKDBG_WRITE_AIO);
-        ret = bdrv_co_pwritev_part(qcow2_data(bs), run->host, run->bytes,
-                                   part->req->qiov, part->qiov_offset, 0);
+        ret = qcow2_data_pwritev(bs, part->offset, run->host, run->bytes,
+                                 part->req->qiov, part->qiov_offset);
     }
     qemu_vfree(cow.buf);
     return finish_alloc(bs, a, ret);
@@ -366,7 +387,7 @@ int coroutine_fn qcow2_co_pwritev_compressed_part(BlockDriverState *bs,
     if (s->broken) {
         return -ENOMEDIUM;
     }
-    if (qcow2_has_data_file(bs)) {
+    if (qcow2_has_data_file(bs) || s->crypto) {
         return -ENOTSUP;
     }
     if (qcow2_in_cluster(s, offset) ||
@@ -390,6 +411,31 @@ typedef struct VmStateCall {
     bool save;
 } VmStateCall;
 
+/* Ciphers want whole sectors: those that @bytes at @offset are a part of. */
+static int coroutine_fn vmstate_sectors(VmStateCall *c, uint64_t offset)
+{
+    uint64_t start = QEMU_ALIGN_DOWN(offset, QCRYPTO_BLOCK_SECTOR);
+    uint64_t end = QEMU_ALIGN_UP(offset + c->qiov->size, QCRYPTO_BLOCK_SECTOR);
+    uint8_t *buf = qemu_try_blockalign(c->bs, end - start);
+    int ret;
+
+    if (!buf) {
+        return -ENOMEM;
+    }
+    ret = read_old(c->bs, start, end - start, buf);
+    if (ret >= 0 && c->save) {
+        QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, end - start);
+
+        qemu_iovec_to_buf(c->qiov, 0, buf + (offset - start), c->qiov->size);
+        ret = qcow2_co_pwritev_part(c->bs, start, end - start, &qiov, 0, 0);
+    } else if (ret >= 0) {
+        qemu_iovec_from_buf(c->qiov, 0, buf + (offset - start),
+                            c->qiov->size);
+    }
+    qemu_vfree(buf);
+    return ret;
+}
+
 static int coroutine_fn vmstate_call(void *opaque)
 {
     VmStateCall *c = opaque;
@@ -401,15 +447,20 @@ static int coroutine_fn vmstate_call(void *opaque)
         return -EFBIG;
     }
     bdrv_inc_in_flight(c->bs);
-    if (c->save) {
-        BLKDBG_EVENT(c->bs->file, BLKDBG_VMSTATE_SAVE);
+    BLKDBG_EVENT(c->bs->file, c->save ? BLKDBG_VMSTATE_SAVE
+                                      : BLKDBG_VMSTATE_LOAD);
+    if (s->crypto && !QEMU_IS_ALIGNED(c->pos | c->qiov->size,
+                                      QCRYPTO_BLOCK_SECTOR)) {
+        ret = vmstate_sectors(c, base + c->pos);
+    } else if (c->save) {
         ret = qcow2_co_pwritev_part(c->bs, base + c->pos, c->qiov->size,
                                     c->qiov, 0, 0);
-        atomic_inc(&c->bs->write_gen);
     } else {
-        BLKDBG_EVENT(c->bs->file, BLKDBG_VMSTATE_LOAD);
         ret = qcow2_co_preadv_part(c->bs, base + c->pos, c->qiov->size,
                                    c->qiov, 0, 0);
+    }
+    if (c->save) {
+        atomic_inc(&c->bs->write_gen);
     }
     bdrv_dec_in_flight(c->bs);
     return ret;
@@ -488,7 +539,8 @@ int coroutine_fn qcow2_co_block_status(BlockDriverState *bs, bool want_zero,
         return ret;
     }
     *pnum = run.bytes;
-    if (qcow2_kind_has_host(run.kind)) {
+    /* What is in the file there is not what the guest sees, if encrypted. */
+    if (qcow2_kind_has_host(run.kind) && !s->crypto) {
         *map = run.host;
         *file = qcow2_data(bs)->bs;
         status |= BDRV_BLOCK_OFFSET_VALID;
@@ -503,7 +555,7 @@ int coroutine_fn qcow2_co_block_status(BlockDriverState *bs, bool want_zero,
         break;
     case QCOW2_DATA:
         status |= BDRV_BLOCK_DATA;
-        if (want_zero && file_is_sparse(bs)) {
+        if (want_zero && !s->crypto && file_is_sparse(bs)) {
             status |= BDRV_BLOCK_RECURSE;
         }
         break;
@@ -522,7 +574,7 @@ int coroutine_fn qcow2_co_copy_range_from(BlockDriverState *bs, BdrvChild *src,
                                           BdrvRequestFlags write_flags)
 {
     Qcow2State *s = bs->opaque;
-    int ret = s->broken ? -ENOMEDIUM : 0;
+    int ret = s->broken ? -ENOMEDIUM : s->crypto ? -ENOTSUP : 0;
     Qcow2Run run;
 
     while (bytes > 0 && ret >= 0) {
@@ -571,14 +623,8 @@ static int coroutine_fn write_copies_alone(BlockDriverState *bs,
     CopyOnWrite cow;
     int ret = cow_prepare(bs, a, &cow);
 
-    if (ret >= 0 && cow.head_bytes) {
-        ret = bdrv_co_pwrite(qcow2_data(bs),
-                             a->host + a->data_from - cow.head_bytes,
-                             cow.head_bytes, cow.head, 0);
-    }
-    if (ret >= 0 && cow.tail_bytes) {
-        ret = bdrv_co_pwrite(qcow2_data(bs), a->host + a->data_to,
-                             cow.tail_bytes, cow.tail, 0);
+    if (ret >= 0) {
+        ret = write_copies(bs, a, &cow);
     }
     qemu_vfree(cow.buf);
     return ret;
@@ -591,7 +637,7 @@ int coroutine_fn qcow2_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
                                         BdrvRequestFlags write_flags)
 {
     Qcow2State *s = bs->opaque;
-    int ret = s->broken ? -ENOMEDIUM : 0;
+    int ret = s->broken ? -ENOMEDIUM : s->crypto ? -ENOTSUP : 0;
 
     while (bytes > 0 && ret >= 0) {
         Qcow2Alloc a;
@@ -621,17 +667,22 @@ int coroutine_fn qcow2_co_copy_range_to(BlockDriverState *bs, BdrvChild *src,
 
 /* ---- Preallocation ---- */
 
-/* The clusters of @a read as zeroes although nothing is written to them. */
+/*
+ * The clusters of @a read as zeroes although nothing is written to them.  In
+ * encrypted images they are marked so; version 2 has no such mark, and what
+ * they read as is not defined.
+ */
 static int coroutine_fn link_without_data(BlockDriverState *bs, Qcow2Alloc *a,
                                           PreallocMode mode)
 {
     Qcow2State *s = bs->opaque;
+    uint64_t guest = a->guest;
+    uint64_t bytes = (uint64_t)a->nclusters << s->cluster_bits;
     int ret = 0;
 
-    if (!a->host_is_zero) {
+    if (!a->host_is_zero && !s->crypto) {
         qemu_co_mutex_unlock(&s->lock);
-        ret = bdrv_co_pwrite_zeroes(qcow2_data(bs), a->host,
-                                    (uint64_t)a->nclusters << s->cluster_bits,
+        ret = bdrv_co_pwrite_zeroes(qcow2_data(bs), a->host, bytes,
                                     mode == PREALLOC_MODE_METADATA
                                     ? BDRV_REQ_MAY_UNMAP : 0);
         qemu_co_mutex_lock(&s->lock);
@@ -643,7 +694,11 @@ static int coroutine_fn link_without_data(BlockDriverState *bs, Qcow2Alloc *a,
     a->no_data = true;
     a->from = a->data_from;
     a->to = a->data_to;
-    return qcow2_alloc_done(bs, a);
+    ret = qcow2_alloc_done(bs, a);
+    if (ret == 0 && s->crypto && s->hdr.version >= 3) {
+        ret = qcow2_zero_range(bs, guest, bytes, 0);
+    }
+    return ret;
 }
 
 int coroutine_fn qcow2_preallocate(BlockDriverState *bs, uint64_t offset,

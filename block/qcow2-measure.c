@@ -111,6 +111,19 @@ static bool takes_all_space(QemuOpts *opts, bool *all, Error **errp)
     return true;
 }
 
+/* Bytes of the header with keys of an encrypted image. */
+static bool takes_keys(QemuOpts *opts, uint64_t *bytes, Error **errp)
+{
+    g_autoptr(QCryptoBlockCreateOptions) crypto = NULL;
+
+    *bytes = 0;
+    if (!qcow2_crypto_parse_create(opts, &crypto, errp)) {
+        return false;
+    }
+    return !crypto || crypto->format != QCRYPTO_BLOCK_FORMAT_LUKS ||
+           qcrypto_block_measure(crypto, "encrypt.", bytes, errp);
+}
+
 BlockMeasureInfo *qcow2_measure(QemuOpts *opts, BlockDriverState *in_bs,
                                 Error **errp)
 {
@@ -118,9 +131,12 @@ BlockMeasureInfo *qcow2_measure(QemuOpts *opts, BlockDriverState *in_bs,
     Qcow2State s = { 0 };
     BlockMeasureInfo *info;
     int64_t size, data = 0;
+    uint64_t keys;
     bool all;
 
-    if (!take_geometry(opts, &s, errp) || !takes_all_space(opts, &all, errp)) {
+    if (!take_geometry(opts, &s, errp) ||
+        !takes_all_space(opts, &all, errp) ||
+        !takes_keys(opts, &keys, errp)) {
         return NULL;
     }
     size = in_bs ? bdrv_getlength(in_bs)
@@ -145,7 +161,8 @@ BlockMeasureInfo *qcow2_measure(QemuOpts *opts, BlockDriverState *in_bs,
     }
     size = qcow2_cluster_up(&s, size);
     info = g_new0(BlockMeasureInfo, 1);
-    info->fully_allocated = metadata_bytes(&s, size) + size;
+    keys = qcow2_cluster_up(&s, keys);
+    info->fully_allocated = metadata_bytes(&s, size) + keys + size;
     info->required = all ? info->fully_allocated
                          : info->fully_allocated - size + data;
     if (in_bs && bdrv_supports_persistent_dirty_bitmap(in_bs)) {

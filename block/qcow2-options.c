@@ -119,6 +119,10 @@ QemuOptsList qcow2_runtime_opts = {
             .name = OPT_ENCRYPT_FORMAT,
             .type = QEMU_OPT_STRING,
             .help = "how the image is encrypted",
+        }, {
+            .name = QCOW2_OPT_KEY_SECRET,
+            .type = QEMU_OPT_STRING,
+            .help = "ID of the secret with the key or pass phrase",
         },
         { /* end of list */ }
     },
@@ -313,12 +317,8 @@ static bool parse_rest(BlockDriverState *bs, QemuOpts *opts, int flags,
         qemu_opt_get_bool(opts, OPT_DISCARD_SNAPSHOT, true);
     opt->pass_discard[QCOW2_FREE_OTHER] =
         qemu_opt_get_bool(opts, OPT_DISCARD_OTHER, false);
-    if (encryption) {
-        error_setg(errp, "No encryption in image header, but options "
-                   "specified format '%s'", encryption);
-        return false;
-    }
-    return parse_overlap(opts, opt, errp);
+    return qcow2_crypto_check_format(bs, encryption, errp) &&
+           parse_overlap(opts, opt, errp);
 }
 
 int qcow2_options_parse(BlockDriverState *bs, QDict *options, int flags,

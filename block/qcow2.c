@@ -136,6 +136,7 @@ static int coroutine_fn prepare_writing(BlockDriverState *bs, Error **errp)
 typedef struct OpenCall {
     BlockDriverState *bs;
     Error **errp;
+    const char *key_secret;     /* may be NULL */
 } OpenCall;
 
 static int coroutine_fn read_header(BlockDriverState *bs, void *opaque)
@@ -157,6 +158,14 @@ static int coroutine_fn finish_open(BlockDriverState *bs, void *opaque)
         ret = prepare_writing(bs, c->errp);
     }
     return ret;
+}
+
+static int coroutine_fn open_crypto(BlockDriverState *bs, void *opaque)
+{
+    OpenCall *c = opaque;
+
+    return qcow2_crypto_open(bs, c->key_secret,
+                             bs->open_flags & BDRV_O_NO_IO, c->errp);
 }
 
 static int coroutine_fn load_bitmaps(BlockDriverState *bs, void *opaque)
@@ -224,6 +233,7 @@ static void publish(BlockDriverState *bs)
 static void state_init(Qcow2State *s)
 {
     qemu_co_mutex_init(&s->lock);
+    qemu_co_mutex_init(&s->crypto_lock);
     qemu_co_queue_init(&s->comp_queue);
     QLIST_INIT(&s->unknown_exts);
     QLIST_INIT(&s->in_flight);
@@ -240,6 +250,7 @@ static void state_free(BlockDriverState *bs)
     qcow2_cache_free(s->ref_cache);
     s->l2_cache = s->ref_cache = NULL;
     qcow2_header_free(s);
+    qcow2_crypto_close(s);
     g_array_free(s->frees, true);
     s->frees = NULL;
     qemu_vfree(s->zeroes);
@@ -249,7 +260,9 @@ static void state_free(BlockDriverState *bs)
 static int open_image(BlockDriverState *bs, QDict *options, int flags,
                       Error **errp)
 {
-    OpenCall call = { bs, errp };
+    g_autofree char *key_secret =
+        g_strdup(qdict_get_try_str(options, QCOW2_OPT_KEY_SECRET));
+    OpenCall call = { bs, errp, key_secret };
     Qcow2Options opt;
     int ret;
 
@@ -259,6 +272,9 @@ static int open_image(BlockDriverState *bs, QDict *options, int flags,
     }
     if (ret == 0) {
         ret = qcow2_options_parse(bs, options, flags, &opt, errp);
+    }
+    if (ret == 0) {
+        ret = qcow2_run_locked(bs, open_crypto, &call);
     }
     if (ret < 0) {
         return ret;
@@ -381,6 +397,10 @@ static int coroutine_fn qcow2_co_invalidate_cache(BlockDriverState *bs,
     memset(&s->bitmaps, 0, sizeof(s->bitmaps));
     s->broken = false;
     ret = read_header(bs, &call);
+    if (ret == 0 && !s->crypto != !s->hdr.crypt_method) {
+        error_setg(errp, "Whether data are encrypted has changed");
+        ret = -EINVAL;
+    }
     if (ret == 0) {
         ret = finish_open(bs, &call);
     }
@@ -594,6 +614,10 @@ static void qcow2_refresh_limits(BlockDriverState *bs, Error **errp)
 
     bs->bl.pwrite_zeroes_alignment = s->subcluster_size;
     bs->bl.pdiscard_alignment = s->cluster_size;
+    if (s->crypto) {
+        bs->bl.request_alignment = MAX(bs->bl.request_alignment,
+                                       QCRYPTO_BLOCK_SECTOR);
+    }
 }
 
 static int qcow2_get_info(BlockDriverState *bs, BlockDriverInfo *bdi)
@@ -631,6 +655,8 @@ static ImageInfoSpecific *qcow2_get_specific_info(BlockDriverState *bs,
         q->bitmaps = qcow2_bitmaps_info(bs);
         q->has_bitmaps = q->bitmaps != NULL;
     }
+    q->encrypt = qcow2_crypto_info(s);
+    q->has_encrypt = q->encrypt != NULL;
     info->type = IMAGE_INFO_SPECIFIC_KIND_QCOW2;
     info->u.qcow2.data = q;
     return info;
@@ -644,7 +670,7 @@ static int qcow2_has_zero_init(BlockDriverState *bs)
 
     for (i = 0; i < s->hdr.l1_size; i++) {
         if (s->l1[i] & QCOW2_ENTRY_OFFSET) {
-            return bdrv_has_zero_init(qcow2_data(bs)->bs);
+            return !s->crypto && bdrv_has_zero_init(qcow2_data(bs)->bs);
         }
     }
     return 1;
@@ -680,6 +706,7 @@ static void qcow2_attach_aio_context(BlockDriverState *bs,
 
 static const char *const qcow2_strong_opts[] = {
     "data-file",
+    "encrypt.",
     NULL
 };
 

@@ -18,6 +18,7 @@
 #define BLOCK_QCOW2_H
 
 #include "block/block_int.h"
+#include "crypto/block.h"
 #include "qemu/bswap.h"
 #include "qemu/coroutine.h"
 #include "qemu/host-utils.h"
@@ -42,6 +43,11 @@
 #define QCOW2_MAX_SNAP_EXTRA    1024
 #define QCOW2_MAX_BACKING_NAME  1023
 #define QCOW2_MAX_BITMAPS       65535
+#define QCOW2_MAX_CRYPTO        (64 * MiB)  /* header with keys */
+
+/* crypt_method of the header */
+#define QCOW2_CRYPT_AES         1
+#define QCOW2_CRYPT_LUKS        2
 
 #define QCOW2_ENTRY_OFFSET      0x00fffffffffffe00ULL
 #define QCOW2_COPIED            (1ULL << 63)    /* refcount is exactly 1 */
@@ -310,6 +316,11 @@ typedef struct Qcow2State {
     bool sparse_checked;        /* is the file? then ->sparse tells */
     bool sparse;
 
+    QCryptoBlock *crypto;       /* immutable after open; NULL: no encryption */
+    uint64_t crypto_offset;     /* of the header with keys; 0: none */
+    uint64_t crypto_length;
+    CoMutex crypto_lock;        /* held while that header changes */
+
     unsigned comp_threads;      /* compressing or decompressing now */
     CoQueue comp_queue;
 
@@ -410,6 +421,8 @@ int qcow2_check_table(BlockDriverState *bs, uint64_t offset, uint64_t entries,
                       Error **errp);
 
 /* ---- qcow2-options.c ---- */
+
+#define QCOW2_OPT_KEY_SECRET    "encrypt.key-secret"
 
 extern QemuOptsList qcow2_runtime_opts;
 extern const char *const qcow2_mutable_opts[];
@@ -672,6 +685,53 @@ int coroutine_fn qcow2_read_compressed(BlockDriverState *bs, uint64_t e,
 int coroutine_fn qcow2_write_compressed(BlockDriverState *bs, uint64_t offset,
                                         uint64_t bytes, QEMUIOVector *qiov,
                                         size_t qiov_offset);
+
+/* ---- qcow2-crypto.c ---- */
+
+/* The header extension; false with @errp. */
+bool qcow2_crypto_parse_ext(BlockDriverState *bs, const uint8_t *data,
+                            uint32_t length, Error **errp);
+/* 16 bytes. */
+void qcow2_crypto_encode_ext(const Qcow2State *s, uint8_t *data);
+/* Is @format, which may be NULL, what the header says? */
+bool qcow2_crypto_check_format(BlockDriverState *bs, const char *format,
+                               Error **errp);
+/* The header of the image was read.  @no_io: no data are looked at, and so no
+ * key is needed. */
+int coroutine_fn qcow2_crypto_open(BlockDriverState *bs,
+                                   const char *key_secret, bool no_io,
+                                   Error **errp);
+typedef struct Qcow2CryptoCreate {
+    const QCryptoBlockCreateOptions *options;
+    Error **errp;
+} Qcow2CryptoCreate;
+/* A new image without data becomes an encrypted one; @opaque is a
+ * Qcow2CryptoCreate. */
+int coroutine_fn qcow2_crypto_create(BlockDriverState *bs, void *opaque);
+void qcow2_crypto_close(Qcow2State *s);
+/* Options of a new image: *@out is NULL if there shall be no encryption. */
+bool qcow2_crypto_parse_create(QemuOpts *opts, QCryptoBlockCreateOptions **out,
+                               Error **errp);
+/*
+ * Data of the guest, encrypted or not, at @guest and @host; ->lock not held.
+ * In encrypted images all of it is in whole sectors.
+ */
+int coroutine_fn qcow2_data_preadv(BlockDriverState *bs, uint64_t guest,
+                                   uint64_t host, uint64_t bytes,
+                                   QEMUIOVector *qiov, size_t qiov_offset);
+int coroutine_fn qcow2_data_pwritev(BlockDriverState *bs, uint64_t guest,
+                                    uint64_t host, uint64_t bytes,
+                                    QEMUIOVector *qiov, size_t qiov_offset);
+/* Are there any options of encryption in @opts? */
+bool qcow2_crypto_has_options(QemuOpts *opts);
+/* Main thread: those of them that change keys; NULL with @errp. */
+QCryptoBlockAmendOptions *
+qcow2_crypto_parse_amend(BlockDriverState *bs, QemuOpts *opts, Error **errp);
+int qcow2_crypto_amend(BlockDriverState *bs,
+                       const QCryptoBlockAmendOptions *options, bool force,
+                       Error **errp);
+/* NULL: no encryption. */
+ImageInfoSpecificQCow2Encryption *qcow2_crypto_info(Qcow2State *s);
 
 /* ---- qcow2-snapshot.c, qcow2-snaptable.c ---- */
 

@@ -186,10 +186,8 @@ static int load_slot(const QCryptoBlockIO *io, LuksHeader *h, unsigned i,
     }
     job.split = g_malloc(len);
     ret = io->read(io->opaque, (uint64_t)slot->key_sector * SECTOR, job.split,
-                   len);
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Failed to read key material");
-    } else {
+                   len, errp);
+    if (ret >= 0) {
         ret = qcrypto_run_slow(load_job, &job);
     }
     qcrypto_free_key(job.split, len);
@@ -222,14 +220,9 @@ static int write_header(const QCryptoBlockIO *io, const LuksHeader *h,
                         Error **errp)
 {
     uint8_t buf[LUKS_HEADER_LEN];
-    int ret;
 
     luks_header_encode(h, buf);
-    ret = io->write(io->opaque, 0, buf, sizeof(buf));
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Unable to write LUKS header");
-    }
-    return ret;
+    return io->write(io->opaque, 0, buf, sizeof(buf), errp);
 }
 
 /* Put the key into slot @i.  @h, the header to be, is changed. */
@@ -247,10 +240,7 @@ static int store_slot(const QCryptoBlockIO *io, LuksHeader *h, unsigned i,
     ret = qcrypto_run_slow(store_job, &job);
     if (ret == 0) {
         ret = io->write(io->opaque, (uint64_t)job.slot->key_sector * SECTOR,
-                        job.split, len);
-        if (ret < 0) {
-            error_setg_errno(errp, -ret, "Unable to write key material");
-        }
+                        job.split, len, errp);
     }
     qcrypto_free_key(job.split, len);
     if (ret < 0) {
@@ -274,10 +264,8 @@ static int erase_slot(const QCryptoBlockIO *io, LuksHeader *h, unsigned i,
         return -EIO;
     }
     ret = io->write(io->opaque, (uint64_t)slot->key_sector * SECTOR, noise,
-                    len);
+                    len, errp);
     if (ret < 0) {
-        error_setg_errno(errp, -ret, "Unable to overwrite the key of keyslot "
-                         "%u", i);
         return ret;
     }
     next.slots[i].active = false;
@@ -307,12 +295,11 @@ int luks_open(const QCryptoBlockIO *io, const char *key_secret,
             return ret;
         }
     }
-    ret = io->read(io->opaque, 0, buf, sizeof(buf));
-    if (ret < 0) {
-        error_setg_errno(errp, -ret, "Unable to read LUKS header");
-    } else if (!luks_header_decode(buf, h, errp)) {
+    ret = io->read(io->opaque, 0, buf, sizeof(buf), errp);
+    if (ret >= 0 && !luks_header_decode(buf, h, errp)) {
         ret = -EINVAL;
-    } else if (phrase.data) {
+    }
+    if (ret >= 0 && phrase.data) {
         ret = find_key(io, h, &phrase, key, errp);
     }
     free_phrase(&phrase);

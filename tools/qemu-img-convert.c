@@ -467,6 +467,13 @@ static QemuOpts *target_options(Convert *c, BlockDriver *drv,
         error_report("Use of backing file requires explicit backing format");
         goto fail;
     }
+    if (c->compressed &&
+        (qemu_opt_get_bool(opts, BLOCK_OPT_ENCRYPT, false) ||
+         qemu_opt_get(opts, BLOCK_OPT_ENCRYPT_FORMAT))) {
+        error_report("Compression and encryption not supported at the same "
+                     "time");
+        goto fail;
+    }
     if (c->compressed && qemu_opt_get(opts, BLOCK_OPT_PREALLOC) &&
         strcmp(qemu_opt_get(opts, BLOCK_OPT_PREALLOC), "off")) {
         error_report("Compression and preallocation not supported at the same "

@@ -18,10 +18,12 @@
 
 #define QCRYPTO_BLOCK_SECTOR    512
 
-/* Where the header is: offsets from its start.  0 or -errno. */
+/* Where the header is: offsets from its start.  0, or -errno with @errp. */
 typedef struct QCryptoBlockIO {
-    int (*read)(void *opaque, uint64_t offset, void *buf, size_t len);
-    int (*write)(void *opaque, uint64_t offset, const void *buf, size_t len);
+    int (*read)(void *opaque, uint64_t offset, void *buf, size_t len,
+                Error **errp);
+    int (*write)(void *opaque, uint64_t offset, const void *buf, size_t len,
+                 Error **errp);
     /* Only when it is made: there shall be room for a header of @len bytes. */
     int (*init)(void *opaque, uint64_t len, Error **errp);
     void *opaque;

@@ -24,12 +24,14 @@ typedef struct Store {
     int fail_writes;            /* the n-th one from now on fails; 0: none */
 } Store;
 
-static int store_read(void *opaque, uint64_t offset, void *buf, size_t len)
+static int store_read(void *opaque, uint64_t offset, void *buf, size_t len,
+                      Error **errp)
 {
     Store *s = opaque;
 
     s->most_read = MAX(s->most_read, offset + len);
     if (offset + len > HEADER_MAX) {
+        error_setg(errp, "There is nothing to read");
         return -EIO;
     }
     memcpy(buf, s->data + offset, len);
@@ -37,12 +39,13 @@ static int store_read(void *opaque, uint64_t offset, void *buf, size_t len)
 }
 
 static int store_write(void *opaque, uint64_t offset, const void *buf,
-                       size_t len)
+                       size_t len, Error **errp)
 {
     Store *s = opaque;
 
     g_assert_cmpint(offset + len, <=, HEADER_MAX);
     if (s->fail_writes && --s->fail_writes == 0) {
+        error_setg(errp, "No write at %" PRIu64, offset);
         return -ENOSPC;
     }
     memcpy(s->data + offset, buf, len);
@@ -282,12 +285,12 @@ static void test_failed_writes(void)
 
     s.fail_writes = 1;
     add_key(a, &s, "two", &err);
-    check_error(err, "Unable to write key material: No space left on device");
+    check_error(err, "No write at 262144");
     err = NULL;
     g_assert_false(slot_active(a, 1));
     s.fail_writes = 2;
     add_key(a, &s, "two", &err);
-    check_error(err, "Unable to write LUKS header: No space left on device");
+    check_error(err, "No write at 0");
     err = NULL;
     g_assert_false(slot_active(a, 1));
     cannot_open(&s, "two", "Invalid password, cannot unlock any keyslot");
@@ -296,7 +299,7 @@ static void test_failed_writes(void)
     g_assert_true(slot_active(a, 1));
     s.fail_writes = 2;
     erase_key(a, &s, "two", false, &err);
-    check_error(err, "Unable to write LUKS header: No space left on device");
+    check_error(err, "No write at 0");
     g_assert_true(slot_active(a, 1));
     cannot_open(&s, "two", "Invalid password, cannot unlock any keyslot");
     b = open_with(&s, "one", &error_abort);
