@@ -11,28 +11,36 @@ import os
 import re
 import subprocess
 import sys
+from typing import Collection, List, Optional, Tuple
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 
-def load_table(path):
+Table = List[Tuple[str, str]]
+
+
+def load_table(path: str) -> Table:
+    """[(layer, pattern)]"""
     table = []
     with open(path, encoding='utf-8') as f:
         for line in f:
-            line = line.split('#')[0].split()
-            if line:
-                table.append((line[0], line[1]))
+            words = line.split('#')[0].split()
+            if words:
+                table.append((words[0], words[1]))
     return table
 
 
-def layer_of(table, path):
+def layer_of(table: Table, path: str) -> Optional[str]:
+    """The first line that fits."""
     for layer, pattern in table:
         if fnmatch.fnmatchcase(path, pattern):
             return layer
     return None
 
 
-def resolve(include, path, files):
+def resolve(include: str, path: str,
+            files: Collection[str]) -> Optional[str]:
+    """The file of the tree that an #include in `path` means."""
     for candidate in (os.path.join(os.path.dirname(path), include),
                       'include/' + include, include):
         candidate = os.path.normpath(candidate)
@@ -41,7 +49,8 @@ def resolve(include, path, files):
     return None
 
 
-def main():
+def main() -> bool:
+    """Whether there are errors."""
     table = load_table('scripts/layers.txt')
     files = set(subprocess.run(['git', 'ls-files', '*.c', '*.h'], check=True,
                                text=True,

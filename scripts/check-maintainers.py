@@ -5,11 +5,16 @@ none, and on sections without S:."""
 import fnmatch
 import subprocess
 import sys
+from typing import Iterator, List, Optional, Tuple
 
 
-def sections(path):
+Section = Tuple[str, Optional[str], List[str]]
+
+
+def sections(path: str) -> Iterator[Section]:
     """Yield (title, status, [patterns]) of each section."""
-    title, status, patterns = None, None, []
+    title, patterns = '', []
+    status: Optional[str] = None
     with open(path, encoding='utf-8') as f:
         for line in f:
             line = line.rstrip()
@@ -26,13 +31,15 @@ def sections(path):
         yield title, status, patterns
 
 
-def covers(pattern, path):
+def covers(pattern: str, path: str) -> bool:
+    """One that ends in "/" covers a folder."""
     if pattern.endswith('/'):
         return path.startswith(pattern)
     return fnmatch.fnmatchcase(path, pattern)
 
 
-def main():
+def main() -> bool:
+    """Whether there are errors."""
     files = subprocess.run(['git', 'ls-files'], check=True, text=True,
                            capture_output=True).stdout.split('\n')[:-1]
     uncovered = set(files)

@@ -5,9 +5,10 @@ and were skipped; the cases of TAP programs count one by one."""
 import json
 import re
 import sys
+from typing import Any, Dict, Tuple
 
 
-def count(test):
+def count(test: Dict[str, Any]) -> Tuple[int, int, int]:
     """(passed, failed, skipped) of one entry of the log."""
     cases = re.findall(r'^(not ok|ok) \d+[^\n#]*(# SKIP)?',
                        test.get('stdout') or '', re.M)
@@ -21,7 +22,8 @@ def count(test):
     return (len(cases) - failed - skipped, max(failed, int(bad)), skipped)
 
 
-def main():
+def main() -> None:
+    """The log is the only argument."""
     with open(sys.argv[1], encoding='utf-8') as f:
         counts = [count(json.loads(line)) for line in f]
     print(*(sum(column) for column in zip(*counts, (0, 0, 0))))

@@ -46,7 +46,7 @@ class Guest:
         self.model[at:at + BLOCK] = bytes([byte]) * BLOCK
         self.writes += 1
 
-    def write_while(self, process: subprocess.Popen) -> int:
+    def write_while(self, process: 'subprocess.Popen[bytes]') -> int:
         """Until the process ends; returns its exit status."""
         while True:
             try:
@@ -70,7 +70,7 @@ def make_disk(qemu_img: str, raw: str, disk: str) -> bytes:
 
 
 def start(emulator: str, disk: str, guest: QEMUMonitorProtocol,
-          sock: str) -> subprocess.Popen:
+          sock: str) -> 'subprocess.Popen[bytes]':
     """An emulator with the disk "disk0", which connects to `guest`; it listens
     on `sock` once it has."""
     process = subprocess.Popen(

@@ -4,7 +4,8 @@
 import sys
 
 
-def is_shell(path):
+def is_shell(path: str) -> bool:
+    """By its name, or by its first line."""
     if path.endswith('.sh'):
         return True
     try:
@@ -16,6 +17,12 @@ def is_shell(path):
         (b'/sh', b'/bash', b'env bash', b'env sh'))
 
 
-for name in sys.stdin.read().split('\n'):
-    if name and is_shell(name):
-        print(name)
+def main() -> None:
+    """Names and answers are lines."""
+    for name in sys.stdin.read().split('\n'):
+        if name and is_shell(name):
+            print(name)
+
+
+if __name__ == '__main__':
+    main()

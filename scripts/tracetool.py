@@ -10,12 +10,17 @@ stderr when it is enabled.
 """
 import re
 import sys
+from typing import Iterator, List, Tuple
 
 EVENT = re.compile(r'^(\w+)\((.*)\)\s+"(.*)"$')
 
 
-def load(path):
-    """[(name, arguments, format)] of the file."""
+# (name, arguments, format)
+Event = Tuple[str, str, str]
+
+
+def load(path: str) -> List[Event]:
+    """The events of the file."""
     events = []
     with open(path, encoding='utf-8') as f:
         for number, line in enumerate(f, 1):
@@ -25,15 +30,17 @@ def load(path):
             m = EVENT.match(line)
             if not m:
                 sys.exit(f'{path}:{number}: not an event: {line}')
-            events.append(m.groups())
+            events.append((m[1], m[2], m[3]))
     return events
 
 
-def names(args):
-    return [re.search(r'(\w+)$', a.strip()).group(1) for a in args.split(',')]
+def names(args: str) -> List[str]:
+    """Those of the parameters: the last word of each."""
+    return [re.findall(r'\w+', arg)[-1] for arg in args.split(',')]
 
 
-def header(events):
+def header(events: List[Event]) -> Iterator[str]:
+    """The lines of trace.h."""
     yield '/* Made by tracetool.py from trace-events. */'
     yield '#ifndef TRACE_H\n#define TRACE_H\n'
     yield '#include "qemu/trace-control.h"\n'
@@ -48,7 +55,8 @@ def header(events):
     yield '#endif'
 
 
-def source(events):
+def source(events: List[Event]) -> Iterator[str]:
+    """The lines of trace.c."""
     yield '/* Made by tracetool.py from trace-events. */'
     yield '#include "qemu/osdep.h"\n#include "trace.h"\n'
     for name, _, _ in events:
@@ -59,7 +67,8 @@ def source(events):
     yield '    NULL\n};'
 
 
-def main():
+def main() -> None:
+    """Arguments as above."""
     kind, events, output = sys.argv[1:]
     make = {'header': header, 'source': source}[kind]
     with open(output, 'w', encoding='utf-8') as f:

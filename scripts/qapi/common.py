@@ -52,11 +52,11 @@ def condition(cond: Optional[Cond]) -> Optional[str]:
     if isinstance(cond, str):
         return f'defined({cond})'
     (op, args), = cond.items()
-    if op == 'not':
-        return f'!{condition(args)}'
-    joined = {'all': ' && ', 'any': ' || '}[op].join(
-        str(condition(arg)) for arg in args)
-    return f'({joined})'
+    if isinstance(args, list):
+        joined = {'all': ' && ', 'any': ' || '}[op].join(
+            str(condition(arg)) for arg in args)
+        return f'({joined})'
+    return f'!{condition(args)}'
 
 
 def any_of(conds: List[Optional[Cond]]) -> Optional[Cond]:

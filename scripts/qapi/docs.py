@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import List, Optional
+from typing import List, Optional, Tuple, Union
 
 from .common import Cond
 from .doc import Doc, Section
@@ -20,11 +20,11 @@ def describe_condition(cond: Cond) -> str:
     if isinstance(cond, str):
         return f'``{cond}``'
     (operator, args), = cond.items()
-    if operator == 'not':
-        return f'not {describe_condition(args)}'
-    joined = {'all': ' and ', 'any': ' or '}[operator].join(
-        describe_condition(arg) for arg in args)
-    return f'({joined})'
+    if isinstance(args, list):
+        joined = {'all': ' and ', 'any': ' or '}[operator].join(
+            describe_condition(arg) for arg in args)
+        return f'({joined})'
+    return f'not {describe_condition(args)}'
 
 
 def describe_type(type_: Type) -> str:
@@ -171,7 +171,8 @@ def gen_docs(schema: Schema, title: str) -> str:
              d.info.line, d)
             for d in schema.free_docs
             if schema.module_name(d.info.fname) in schema.modules]
-    for _, _, item in sorted([*items, *free], key=lambda i: i[:2]):
+    both: List[Tuple[int, int, Union[Entity, Doc]]] = [*items, *free]
+    for _, _, item in sorted(both, key=lambda i: i[:2]):
         if isinstance(item, Doc):
             writer.free(item)
         else:

@@ -62,8 +62,8 @@ class Type(Entity):
     """A type."""
 
     c_type = ''                     # of a member or variable
-    qtype: Optional[str] = None     # what it looks like in JSON, if that is
-                                    # always the same
+    # What it looks like in JSON, if that is always the same.
+    qtype: Optional[str] = None
     implicit = False                # without a name in the schema
 
     def c_param(self) -> str:

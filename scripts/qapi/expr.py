@@ -6,13 +6,13 @@ What they refer to is checked by schema.py.
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterator, NoReturn, Tuple
+from typing import Any, Dict, Iterator, NoReturn, Set, Tuple
 
 from .error import QAPIError
 from .parser import Expression, Pragma, Result
 
 # Keys of each kind of definition: (required, optional)
-KEYS = {
+KEYS: Dict[str, Tuple[Set[str], Set[str]]] = {
     'enum': ({'data'}, {'if', 'features', 'prefix'}),
     'struct': ({'data'}, {'base', 'if', 'features'}),
     'union': ({'base', 'discriminator', 'data'}, {'if', 'features'}),

@@ -99,7 +99,7 @@ class Introspection:
 
     def _variants(self, union: Object, enum: Enum) -> List[Item]:
         branches = {b.name: b for b in union.branches}
-        items = []
+        items: List[Item] = []
         for value in enum.values:
             branch = branches.get(value.name)
             conds = [c for c in (value.cond, branch and branch.cond) if c]
@@ -148,8 +148,9 @@ class Introspection:
         """The C string."""
         for e in self.schema.entities:
             if isinstance(e, Command):
-                fields = {'arg-type': self._name(e.arg),
-                          'ret-type': self._name(e.ret)}
+                fields: Dict[str, Any] = {
+                    'arg-type': self._name(e.arg),
+                    'ret-type': self._name(e.ret)}
                 if e.allow_oob:
                     fields['allow-oob'] = True
                 self._add(e.name, 'command', fields, e)

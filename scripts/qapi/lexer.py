@@ -4,7 +4,7 @@ comments and doc comments."""
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, NoReturn, Optional
+from typing import List, NamedTuple, NoReturn, Optional
 
 from .error import Info, QAPIError
 
@@ -77,7 +77,7 @@ class Lexer:
         if first != '##\n':
             raise QAPIError(info, "junk after '##' at the start of a "
                                   "documentation comment")
-        lines = []
+        lines: List[str] = []
         while True:
             end = self.text.find('\n', self.pos) + 1
             line = self.text[self.pos:end].rstrip('\n')

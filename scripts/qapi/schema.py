@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from typing import (Any, Dict, Iterable, List, NoReturn, Optional, Sequence,
-                    Tuple, Type as Class, TypeVar)
+                    Tuple, Type as Class, TypeVar, cast)
 
 from .entities import (BUILTINS, Alternate, Array, Builtin, Command, Entity,
                        Enum, Event, Member, Object, Type)
@@ -60,8 +60,9 @@ class Schema:
     def of_module(self, module: str,
                   *classes: Class[AnyEntity]) -> List[AnyEntity]:
         """The entities of some classes that a module defines."""
-        return [e for e in self.entities
-                if e.module == module and isinstance(e, classes)]
+        return cast(List[AnyEntity],
+                    [e for e in self.entities
+                     if e.module == module and isinstance(e, classes)])
 
     def of_class(self, cls: Class[AnyEntity]) -> List[AnyEntity]:
         """All entities of a class."""
