@@ -88,9 +88,12 @@ static void coroutine_fn backup_pause(BlockJob *job)
     }
 }
 
+/* Pieces that are done don't cut it short; another speed limit does. */
 static void coroutine_fn backup_sleep(BackupJob *s, int64_t ns)
 {
-    while (ns > 0 && backup_goes_on(s)) {
+    int64_t speed = s->common.speed;
+
+    while (ns > 0 && backup_goes_on(s) && s->common.speed == speed) {
         int64_t start = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
 
         block_job_sleep_ns(&s->common, ns);
@@ -204,6 +207,19 @@ static void backup_deferred(BlockJob *job, void *opaque)
     block_job_completed(job, container_of(job, BackupJob, common)->error);
 }
 
+/* Bytes that are to be copied; the last cluster may reach over the end. */
+static int64_t backup_bytes_to_do(BackupJob *s)
+{
+    HBitmap *todo = bdrv_cbw_todo(s->filter);
+    int64_t tail = s->length % bdrv_cbw_granularity(s->filter);
+    int64_t bytes = hbitmap_count(todo);
+
+    if (tail && hbitmap_get(todo, s->length - 1)) {
+        bytes -= bdrv_cbw_granularity(s->filter) - tail;
+    }
+    return bytes;
+}
+
 static void coroutine_fn backup_run(void *opaque)
 {
     BackupJob *s = opaque;
@@ -212,8 +228,7 @@ static void coroutine_fn backup_run(void *opaque)
     if (s->sync_mode == MIRROR_SYNC_MODE_TOP) {
         backup_skip_unallocated(s);
     }
-    block_job_progress_set_remaining(job,
-                                     hbitmap_count(bdrv_cbw_todo(s->filter)));
+    block_job_progress_set_remaining(job, backup_bytes_to_do(s));
     if (s->sync_mode == MIRROR_SYNC_MODE_NONE) {
         /* Only what users overwrite, as long as somebody wants it. */
         while (backup_goes_on(s)) {
@@ -332,6 +347,23 @@ static bool backup_check_lengths(const BackupJobConfig *cfg, Error **errp)
     return true;
 }
 
+/* Can a request be of a cluster at least? */
+static bool backup_check_chunk(const BackupJobConfig *cfg, Error **errp)
+{
+    int64_t cluster = bdrv_cbw_cluster_size(cfg->target, errp);
+
+    if (cluster < 0) {
+        return false;
+    }
+    if (cfg->max_chunk && cfg->max_chunk < cluster) {
+        error_setg(errp, "Required max-chunk (%" PRId64 ") is less than "
+                   "backup cluster size (%" PRId64 ")", cfg->max_chunk,
+                   cluster);
+        return false;
+    }
+    return true;
+}
+
 static bool backup_check(const BackupJobConfig *cfg, Error **errp)
 {
     if (cfg->bs == cfg->target) {
@@ -358,7 +390,7 @@ static bool backup_check(const BackupJobConfig *cfg, Error **errp)
                    "positive");
         return false;
     }
-    return backup_check_lengths(cfg, errp);
+    return backup_check_lengths(cfg, errp) && backup_check_chunk(cfg, errp);
 }
 
 /* Filter and job; the source is drained. */
@@ -400,8 +432,7 @@ BlockJob *backup_job_create(const BackupJobConfig *cfg, Error **errp)
 {
     BackupJob *s = NULL;
 
-    if (!backup_check(cfg, errp) ||
-        bdrv_cbw_cluster_size(cfg->target, errp) < 0) {
+    if (!backup_check(cfg, errp)) {
         return NULL;
     }
     if (cfg->sync_bitmap &&

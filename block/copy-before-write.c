@@ -606,7 +606,6 @@ BlockDriverState *bdrv_cbw_append(BlockDriverState *source,
     }
     filter = bdrv_insert_node(source, opts, BDRV_O_RDWR, errp);
     if (!filter) {
-        error_prepend(errp, "Cannot append copy-before-write filter: ");
         return NULL;
     }
     filter->implicit = !cfg->filter_node_name;
