@@ -13,6 +13,7 @@
 #include "sysemu/block-backend.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-block-core.h"
+#include "qemu/cutils.h"
 
 /* ---- Images ---- */
 
@@ -30,6 +31,36 @@ SnapshotInfo *bdrv_snapshot_info(const QEMUSnapshotInfo *sn)
     info->has_icount = sn->icount != -1ULL;
     info->icount = info->has_icount ? sn->icount : 0;
     return info;
+}
+
+#define SNAPSHOT_ROW "%-9s %-16s %8s%20s%13s%11s"
+
+char *bdrv_snapshot_row(const QEMUSnapshotInfo *sn)
+{
+    g_autofree char *size = NULL;
+    g_autofree char *clock = NULL;
+    g_autofree char *icount = NULL;
+    char date[64];
+    struct tm tm;
+    uint64_t secs;
+    time_t when;
+
+    if (!sn) {
+        return g_strdup_printf(SNAPSHOT_ROW, "ID", "TAG", "VM SIZE", "DATE",
+                               "VM CLOCK", "ICOUNT");
+    }
+    size = size_to_str(sn->vm_state_size);
+    secs = sn->vm_clock_nsec / NANOSECONDS_PER_SECOND;
+    clock = g_strdup_printf("%02d:%02d:%02d.%03d", (int)(secs / 3600),
+                            (int)(secs / 60 % 60), (int)(secs % 60),
+                            (int)(sn->vm_clock_nsec / 1000000 % 1000));
+    icount = sn->icount == -1ULL ? g_strdup("")
+           : g_strdup_printf("%" PRIu64, sn->icount);
+    when = sn->date_sec;
+    localtime_r(&when, &tm);
+    strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
+    return g_strdup_printf(SNAPSHOT_ROW, sn->id_str, sn->name, size, date,
+                           clock, icount);
 }
 
 int bdrv_query_snapshot_info_list(BlockDriverState *bs,

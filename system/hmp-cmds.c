@@ -15,6 +15,7 @@
 #include "qapi/qapi-commands-run-state.h"
 #include "qemu/option.h"
 #include "qom/object_interfaces.h"
+#include "sysemu/savevm.h"
 #include "sysemu/sysemu.h"
 
 /* ---- What the machine does ---- */
@@ -178,6 +179,7 @@ static const HMPCommand info_commands[] = {
 void hmp_system_init(void)
 {
     block_hmp_init();
+    savevm_hmp_init();
     hmp_register_commands(commands);
     hmp_register_info_commands(info_commands);
 }

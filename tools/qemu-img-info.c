@@ -16,36 +16,17 @@
 
 /* ---- Text for people ---- */
 
-static void dump_snapshot_header(void)
-{
-    printf("%-9s %-16s %8s%20s%13s%11s\n", "ID", "TAG", "VM SIZE", "DATE",
-           "VM CLOCK", "ICOUNT");
-}
-
 static void dump_snapshot(const QEMUSnapshotInfo *sn)
 {
-    g_autofree char *size = size_to_str(sn->vm_state_size);
-    uint64_t secs = sn->vm_clock_nsec / 1000000000;
-    g_autofree char *clock =
-        g_strdup_printf("%02d:%02d:%02d.%03d", (int)(secs / 3600),
-                        (int)(secs / 60 % 60), (int)(secs % 60),
-                        (int)(sn->vm_clock_nsec / 1000000 % 1000));
-    g_autofree char *icount = sn->icount == -1ULL ? g_strdup("")
-        : g_strdup_printf("%" PRIu64, sn->icount);
-    time_t when = sn->date_sec;
-    char date[64];
-    struct tm tm;
+    g_autofree char *row = bdrv_snapshot_row(sn);
 
-    localtime_r(&when, &tm);
-    strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
-    printf("%-9s %-16s %8s%20s%13s%11s\n", sn->id_str, sn->name, size, date,
-           clock, icount);
+    printf("%s\n", row);
 }
 
 static void dump_snapshots(SnapshotInfoList *list)
 {
     printf("Snapshot list:\n");
-    dump_snapshot_header();
+    dump_snapshot(NULL);
     for (; list; list = list->next) {
         const SnapshotInfo *s = list->value;
         QEMUSnapshotInfo sn = {
@@ -248,7 +229,7 @@ static int list_snapshots(BlockDriverState *bs)
 
     if (n > 0) {
         printf("Snapshot list:\n");
-        dump_snapshot_header();
+        dump_snapshot(NULL);
         for (i = 0; i < n; i++) {
             dump_snapshot(&table[i]);
         }

@@ -15,6 +15,8 @@ BlockDeviceInfo *bdrv_block_device_info(BlockBackend *blk,
                                         Error **errp);
 BlockDeviceInfoList *bdrv_named_nodes_list(bool flat, Error **errp);
 SnapshotInfo *bdrv_snapshot_info(const QEMUSnapshotInfo *sn);
+/* A line of a table for people, or its head if @sn is NULL; g_free(). */
+char *bdrv_snapshot_row(const QEMUSnapshotInfo *sn);
 int bdrv_query_snapshot_info_list(BlockDriverState *bs,
                                   SnapshotInfoList **p_list, Error **errp);
 void bdrv_query_image_info(BlockDriverState *bs, ImageInfo **p_info,
