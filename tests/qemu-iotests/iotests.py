@@ -23,13 +23,14 @@ import subprocess
 import sys
 import time
 import unittest
+from typing import Any, TextIO, cast
 
 sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)),
                              '..', '..', 'python'))
 
 # pylint: disable=wrong-import-position
 from qemu.machine import qtest                              # noqa: E402
-from qemu.qmp import QEMUMonitorProtocol, QMPMessage        # noqa: E402
+from qemu.qmp import QEMUMonitorProtocol                    # noqa: E402
 from qemu.utils import VerboseProcessError                  # noqa: E402
 from harness.filters import *                               # noqa: E402,F403
 from harness.filters import (                               # noqa: E402
@@ -300,11 +301,13 @@ class QemuIoInteractive:
         return text[:-len(self.PROMPT)]
 
     def cmd(self, text):
+        """What it prints about a command."""
         self._p.stdin.write(text.strip() + '\n')
         self._p.stdin.flush()
         return self._read()
 
     def close(self):
+        """Waits for its end."""
         if self._p.poll() is None:
             self._p.communicate('q\n', timeout=30)
 
@@ -496,14 +499,12 @@ class Timeout:
 
 def _flatten(value, prefix=''):
     """Nested options as dotted keys."""
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    else:
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
         return {prefix: value}
     flat = {}
-    for key, inner in items:
+    for key, inner in value.items():
         flat.update(_flatten(inner, f'{prefix}.{key}' if prefix else
                              str(key)))
     return flat
@@ -816,7 +817,7 @@ INDEX = re.compile(r'([^\[]+)\[([^\]]+)\]')
 class QMPTestCase(unittest.TestCase):
     """Checks on replies, and common ways to lead jobs."""
 
-    vm = None
+    vm: Any = None      # a VM, most often
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -826,7 +827,7 @@ class QMPTestCase(unittest.TestCase):
         """d['a']['b'][0] for "a/b[0]"."""
         for component in path.split('/'):
             match = INDEX.match(component)
-            index = None
+            index = 0
             if match:
                 component, index = match.group(1), int(match.group(2))
             if not isinstance(d, dict) or component not in d:
@@ -1071,7 +1072,8 @@ class _Result(unittest.TextTestResult):
 
 def execute_unittest(argv, debug_output=False):
     runner = unittest.TextTestRunner(
-        stream=_Report(sys.stderr) if not debug_output else sys.stderr,
+        stream=sys.stderr if debug_output else cast(TextIO,
+                                                    _Report(sys.stderr)),
         descriptions=True, verbosity=2 if debug_output else 1,
         resultclass=_Result)
     unittest.main(argv=argv, testRunner=runner, exit=True,

@@ -101,6 +101,7 @@ class Environment:
             self.own_sock_dir = tempfile.mkdtemp(prefix='iotests-')
             self.env['SOCK_DIR'] = self.own_sock_dir
         self.default('OUTPUT_DIR', os.getcwd())
+        os.makedirs(self.env['OUTPUT_DIR'], exist_ok=True)
         self.default('SAMPLE_IMG_DIR',
                      os.path.join(self.source, 'sample_images'))
         path = [self.source,

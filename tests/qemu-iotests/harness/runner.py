@@ -6,6 +6,7 @@
 3. What a script started must be gone when it ends.
 4. An old .out.bad is removed before a run, a new one is written on failure."""
 import concurrent.futures
+import contextlib
 import datetime
 import difflib
 import os
@@ -43,17 +44,15 @@ def read(path):
 
 
 def remove(path):
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass
 
 
 def differences(expected, actual, names):
     """Lines of a unified diff; blanks at line ends do not count."""
-    texts = [[line.rstrip() for line in text.splitlines()]
-             for text in (expected, actual)]
-    return list(difflib.unified_diff(*texts, *names, lineterm=''))
+    before, after = ([line.rstrip() for line in text.splitlines()]
+                     for text in (expected, actual))
+    return list(difflib.unified_diff(before, after, *names, lineterm=''))
 
 
 class Group:
