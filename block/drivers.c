@@ -19,6 +19,7 @@
     D(bdrv_raw)          \
     /* filters */        \
     D(bdrv_blkdebug)     \
+    D(bdrv_blklogwrites) \
     D(bdrv_blkverify)    \
     D(bdrv_compress)     \
     D(bdrv_copy_before_write) \
