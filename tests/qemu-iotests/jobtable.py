@@ -56,10 +56,12 @@ JOBS = {
 
 
 class Images:
-    """A set of images, kept aside so that each run gets fresh ones."""
+    """A set of images, kept aside so that each run gets fresh ones; each
+    with a persistent bitmap if its name is given."""
 
-    def __init__(self, size=SIZE, seed=1):
+    def __init__(self, size=SIZE, seed=1, bitmap=None):
         self.size = size
+        self.bitmap = bitmap
         self.random = random.Random(seed)
         self.shown = {}
         for name in IMAGES:
@@ -84,6 +86,9 @@ class Images:
             commands += ['-c', self._write(model)]
         iotests.qemu_io('-f', 'qcow2', *commands, self.path(name))
         self.shown[name] = model
+        if self.bitmap:
+            iotests.qemu_img('bitmap', '--add', '-f', 'qcow2',
+                             self.path(name), self.bitmap)
         shutil.copyfile(self.path(name), self.path(name) + '.orig')
 
     def _write(self, model):
