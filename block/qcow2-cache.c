@@ -19,6 +19,8 @@
 #define CLEAN_SEARCH    64
 /* There must be room for the slices that one operation pins. */
 #define MIN_SLICES      8
+/* Slices that are read at once when a table is read from its start on. */
+#define MAX_AHEAD       16
 
 struct Qcow2Cache {
     BlockDriverState *bs;
@@ -27,6 +29,7 @@ struct Qcow2Cache {
     uint64_t max_slices;
     uint64_t nslices;
     uint64_t ndirty;
+    uint64_t next_miss;         /* where a sequential reader goes on */
     unsigned tick;              /* for qcow2_cache_clean() */
     unsigned bucket_bits;
     QLIST_HEAD(, Qcow2Slice) *buckets;
@@ -296,10 +299,67 @@ static Qcow2Slice *get_cached(Qcow2Cache *c, uint64_t offset)
     return slice;
 }
 
+/*
+ * How many slices from @offset on to read at once: more than one if somebody
+ * goes through a table, up to its end or to what is here already, and only
+ * while there is memory that nobody else uses.
+ */
+static unsigned slices_ahead(Qcow2Cache *c, uint64_t offset)
+{
+    Qcow2State *s = c->bs->opaque;
+    uint64_t end = QEMU_ALIGN_UP(offset + 1, s->cluster_size);
+    uint64_t n = 1;
+
+    if (!c->is_l2 || offset != c->next_miss) {
+        return 1;
+    }
+    while (n < MAX_AHEAD && c->nslices + n < c->max_slices &&
+           offset + (n + 1) * c->slice_size <= end &&
+           !find(c, offset + n * c->slice_size)) {
+        n++;
+    }
+    return n;
+}
+
+/* Read slices that were not here.  The first one is pinned for the caller. */
+static int coroutine_fn read_slices(Qcow2Cache *c, uint64_t offset,
+                                    unsigned n, Qcow2Slice **first)
+{
+    Qcow2Slice *fresh[MAX_AHEAD];
+    QEMUIOVector qiov;
+    unsigned i, got;
+    int ret = 0;
+
+    qemu_iovec_init(&qiov, n);
+    for (got = 0; got < n; got++) {
+        ret = new_slice(c, &fresh[got]);
+        if (ret < 0) {
+            break;
+        }
+        qemu_iovec_add(&qiov, fresh[got]->data, c->slice_size);
+    }
+    if (got) {
+        BLKDBG_EVENT(c->bs->file, c->is_l2 ? BLKDBG_L2_LOAD
+                                           : BLKDBG_REFBLOCK_LOAD);
+        ret = bdrv_co_preadv(c->bs->file, offset, qiov.size, &qiov, 0);
+    }
+    qemu_iovec_destroy(&qiov);
+    for (i = 0; i < got; i++) {
+        if (ret < 0) {
+            slice_free(fresh[i]);
+            continue;
+        }
+        insert(c, fresh[i], offset + i * c->slice_size);
+        fresh[i]->pins = i == 0;
+    }
+    *first = ret < 0 ? NULL : fresh[0];
+    return MIN(ret, 0);
+}
+
 int coroutine_fn qcow2_cache_get(Qcow2Cache *c, uint64_t offset,
                                  Qcow2Slice **slice)
 {
-    Qcow2Slice *fresh;
+    unsigned n;
     int ret;
 
     assert(offset && QEMU_IS_ALIGNED(offset, c->slice_size));
@@ -307,20 +367,17 @@ int coroutine_fn qcow2_cache_get(Qcow2Cache *c, uint64_t offset,
     if (*slice) {
         return 0;
     }
-    ret = new_slice(c, &fresh);
-    if (ret < 0) {
-        return ret;
+    n = slices_ahead(c, offset);
+    ret = read_slices(c, offset, n, slice);
+    if (ret < 0 && n > 1) {
+        /* Only what is needed counts. */
+        n = 1;
+        ret = read_slices(c, offset, n, slice);
     }
-    BLKDBG_EVENT(c->bs->file, c->is_l2 ? BLKDBG_L2_LOAD
-                                       : BLKDBG_REFBLOCK_LOAD);
-    ret = bdrv_co_pread(c->bs->file, offset, c->slice_size, fresh->data, 0);
-    if (ret < 0) {
-        slice_free(fresh);
-        return ret;
+    if (ret >= 0) {
+        c->next_miss = offset + n * c->slice_size;
     }
-    insert(c, fresh, offset);
-    *slice = fresh;
-    return 0;
+    return ret;
 }
 
 int coroutine_fn qcow2_cache_get_new(Qcow2Cache *c, uint64_t offset,
