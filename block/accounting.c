@@ -25,9 +25,85 @@ void block_acct_setup(BlockAcctStats *stats, bool account_invalid,
 
 void block_acct_cleanup(BlockAcctStats *stats)
 {
+    block_latency_histograms_clear(stats);
     qemu_mutex_destroy(&stats->lock);
 }
 
+/* ---- Latency histograms ---- */
+
+bool block_latency_histogram_valid(const uint64List *boundaries)
+{
+    uint64_t last = 0;
+
+    for (; boundaries; boundaries = boundaries->next) {
+        if (boundaries->value <= last) {
+            return false;
+        }
+        last = boundaries->value;
+    }
+    return true;
+}
+
+static void histogram_free(BlockLatencyHistogram *h)
+{
+    g_free(h->boundaries);
+    g_free(h->bins);
+    *h = (BlockLatencyHistogram) { 0 };
+}
+
+void block_latency_histogram_set(BlockAcctStats *stats, enum BlockAcctType type,
+                                 const uint64List *boundaries)
+{
+    BlockLatencyHistogram *h = &stats->latency[type];
+    const uint64List *l;
+    unsigned n = 0;
+
+    qemu_mutex_lock(&stats->lock);
+    histogram_free(h);
+    for (l = boundaries; l; l = l->next) {
+        n++;
+    }
+    h->nbins = n + 1;
+    h->boundaries = g_new(uint64_t, n);
+    h->bins = g_new0(uint64_t, h->nbins);
+    for (n = 0, l = boundaries; l; l = l->next) {
+        h->boundaries[n++] = l->value;
+    }
+    qemu_mutex_unlock(&stats->lock);
+}
+
+void block_latency_histograms_clear(BlockAcctStats *stats)
+{
+    size_t i;
+
+    qemu_mutex_lock(&stats->lock);
+    for (i = 0; i < BLOCK_MAX_IOTYPE; i++) {
+        histogram_free(&stats->latency[i]);
+    }
+    qemu_mutex_unlock(&stats->lock);
+}
+
+/* The bin is the number of boundaries that are not above @latency. */
+static void histogram_account(BlockLatencyHistogram *h, uint64_t latency)
+{
+    unsigned low = 0, high = h->nbins - 1;
+
+    if (!h->nbins) {
+        return;
+    }
+    while (low < high) {
+        unsigned mid = (low + high) / 2;
+
+        if (h->boundaries[mid] <= latency) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    h->bins[low]++;
+}
+
+/* ---- Requests ---- */
 
 static int64_t acct_now(void)
 {
@@ -61,6 +137,7 @@ static void acct_finish(BlockAcctStats *stats, BlockAcctCookie *cookie,
         stats->nr_bytes[cookie->type] += cookie->bytes;
         stats->nr_ops[cookie->type]++;
     }
+    histogram_account(&stats->latency[cookie->type], latency);
     if (!failed || stats->account_failed) {
         stats->total_time_ns[cookie->type] += latency;
         stats->last_access_time_ns = now;

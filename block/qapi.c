@@ -357,6 +357,28 @@ BlockInfoList *qmp_query_block(Error **errp)
 
 /* ---- Statistics ---- */
 
+/* NULL if none is kept. */
+static BlockLatencyHistogramInfo *histogram(const BlockLatencyHistogram *h)
+{
+    BlockLatencyHistogramInfo *info;
+    uint64List **boundaries, **bins;
+    unsigned i;
+
+    if (!h->nbins) {
+        return NULL;
+    }
+    info = g_new0(BlockLatencyHistogramInfo, 1);
+    boundaries = &info->boundaries;
+    bins = &info->bins;
+    for (i = 0; i < h->nbins; i++) {
+        QAPI_LIST_APPEND(bins, h->bins[i]);
+        if (i < h->nbins - 1) {
+            QAPI_LIST_APPEND(boundaries, h->boundaries[i]);
+        }
+    }
+    return info;
+}
+
 static void blk_stats(BlockDeviceStats *ds, BlockBackend *blk)
 {
     BlockAcctStats *stats = blk_get_stats(blk);
@@ -369,6 +391,12 @@ static void blk_stats(BlockDeviceStats *ds, BlockBackend *blk)
     ds->wr_operations = stats->nr_ops[BLOCK_ACCT_WRITE];
     ds->unmap_operations = stats->nr_ops[BLOCK_ACCT_UNMAP];
     ds->flush_operations = stats->nr_ops[BLOCK_ACCT_FLUSH];
+    ds->rd_latency_histogram = histogram(&stats->latency[BLOCK_ACCT_READ]);
+    ds->has_rd_latency_histogram = ds->rd_latency_histogram;
+    ds->wr_latency_histogram = histogram(&stats->latency[BLOCK_ACCT_WRITE]);
+    ds->has_wr_latency_histogram = ds->wr_latency_histogram;
+    ds->flush_latency_histogram = histogram(&stats->latency[BLOCK_ACCT_FLUSH]);
+    ds->has_flush_latency_histogram = ds->flush_latency_histogram;
     ds->failed_rd_operations = stats->failed_ops[BLOCK_ACCT_READ];
     ds->failed_wr_operations = stats->failed_ops[BLOCK_ACCT_WRITE];
     ds->failed_flush_operations = stats->failed_ops[BLOCK_ACCT_FLUSH];

@@ -8,6 +8,7 @@
 #define BLOCK_ACCOUNTING_H
 
 #include "qemu/thread.h"
+#include "qapi/qapi-builtin-types.h"
 #include "qapi/qapi-types-common.h"
 
 enum BlockAcctType {
@@ -26,6 +27,14 @@ typedef struct BlockAcctCookie {
     enum BlockAcctType type;
 } BlockAcctCookie;
 
+/* How many requests took how long.  Bin i counts latencies from
+ * boundaries[i - 1] (0 for the first) up to, not including, boundaries[i]. */
+typedef struct BlockLatencyHistogram {
+    unsigned nbins;             /* 0: none is kept */
+    uint64_t *boundaries;       /* nbins - 1, rising, ns */
+    uint64_t *bins;
+} BlockLatencyHistogram;
+
 typedef struct BlockAcctStats {
     QemuMutex lock;
     uint64_t nr_bytes[BLOCK_MAX_IOTYPE];
@@ -37,6 +46,7 @@ typedef struct BlockAcctStats {
     int64_t last_access_time_ns;
     bool account_invalid;
     bool account_failed;
+    BlockLatencyHistogram latency[BLOCK_MAX_IOTYPE];
 } BlockAcctStats;
 
 void block_acct_init(BlockAcctStats *stats);
@@ -50,6 +60,14 @@ void block_acct_failed(BlockAcctStats *stats, BlockAcctCookie *cookie);
 void block_acct_invalid(BlockAcctStats *stats, enum BlockAcctType type);
 void block_acct_merge_done(BlockAcctStats *stats, enum BlockAcctType type,
                            int num_requests);
+/* Can a histogram have these @boundaries: above 0, each above the last? */
+bool block_latency_histogram_valid(const uint64List *boundaries);
+/* A new histogram of requests of @type from now on; *boundaries must be
+ * valid. */
+void block_latency_histogram_set(BlockAcctStats *stats, enum BlockAcctType type,
+                                 const uint64List *boundaries);
+/* Keep none any more. */
+void block_latency_histograms_clear(BlockAcctStats *stats);
 int64_t block_acct_idle_time_ns(BlockAcctStats *stats);
 
 #endif
