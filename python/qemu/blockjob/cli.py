@@ -43,6 +43,20 @@ def size(text: str) -> int:
         raise argparse.ArgumentTypeError(str(e)) from e
 
 
+def global_options() -> argparse.ArgumentParser:
+    """Those that stand before a command or behind it: what stands behind it
+    does not undo what stands before."""
+    parser = argparse.ArgumentParser(add_help=False,
+                                     argument_default=argparse.SUPPRESS)
+    parser.add_argument('-s', '--socket', metavar='SOCKET|HOST:PORT',
+                        help='QMP socket of the server')
+    parser.add_argument('--json', action='store_true',
+                        help='print one JSON object a line')
+    parser.add_argument('-q', '--quiet', action='store_true',
+                        help='print errors only')
+    return parser
+
+
 def interrupt_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--on-interrupt', choices=('detach', 'cancel'),
                         default='detach',
@@ -215,21 +229,16 @@ COMMANDS: Dict[str, Any] = {
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog='blockjob', allow_abbrev=False,
+        prog='blockjob', allow_abbrev=False, parents=[global_options()],
         description='Block jobs of a running emulator or storage daemon.',
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('-s', '--socket', metavar='SOCKET|HOST:PORT',
-                        default=os.environ.get(SOCKET),
-                        help='QMP socket of the server')
-    parser.add_argument('--json', action='store_true',
-                        help='print one JSON object a line')
-    parser.add_argument('-q', '--quiet', action='store_true',
-                        help='print errors only')
+    parser.set_defaults(socket=os.environ.get(SOCKET), json=False,
+                        quiet=False)
     commands = parser.add_subparsers(dest='command', metavar='COMMAND',
                                      required=True)
     for name, (text, add_arguments, _) in COMMANDS.items():
         sub = commands.add_parser(
-            name, help=text, allow_abbrev=False,
+            name, help=text, allow_abbrev=False, parents=[global_options()],
             description=text[0].upper() + text[1:] + '.')
         if name in starting.QMP_NAMES:
             job_options(sub)
