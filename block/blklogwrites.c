@@ -20,6 +20,8 @@
  *   3. What a request did is logged before the request ends, and after it was
  *      done: requests that depend on each other are in the log in their order,
  *      and what failed is not in it.
+ *   4. Nothing overlaps a write while it runs: the log has the order in which
+ *      they were made.
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
@@ -342,9 +344,11 @@ static int coroutine_fn log_pwritev(BlockDriverState *bs, int64_t offset,
         .qiov = qiov,
         .qiov_offset = qiov_offset,
     };
-    int ret = bdrv_co_pwritev_part(bs->file, offset, bytes, qiov, qiov_offset,
-                                   flags);
+    int ret;
 
+    bdrv_co_serialise_self(bs);
+    ret = bdrv_co_pwritev_part(bs->file, offset, bytes, qiov, qiov_offset,
+                               flags);
     return ret < 0 ? ret : append(bs, &req);
 }
 
@@ -357,8 +361,10 @@ static int coroutine_fn log_pwrite_zeroes(BlockDriverState *bs,
         .bytes = bytes,
         .flags = flags & BDRV_REQ_FUA ? LOG_FUA : 0,
     };
-    int ret = bdrv_co_pwrite_zeroes(bs->file, offset, bytes, flags);
+    int ret;
 
+    bdrv_co_serialise_self(bs);
+    ret = bdrv_co_pwrite_zeroes(bs->file, offset, bytes, flags);
     return ret < 0 ? ret : append(bs, &req);
 }
 
@@ -377,6 +383,7 @@ static int coroutine_fn log_pdiscard(BlockDriverState *bs, int64_t offset,
     if (req.bytes <= 0) {
         return 0;
     }
+    bdrv_co_serialise_self(bs);
     ret = bdrv_co_pdiscard(bs->file, req.offset, req.bytes);
     return ret < 0 ? ret : append(bs, &req);
 }

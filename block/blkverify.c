@@ -5,8 +5,9 @@
  * and to a raw copy; what is read comes from both, and if they differ, in
  * content or success, the program ends with a message.
  *
- * Discards are not passed on: afterwards both may rightly differ.  A read that
- * saw a write half done is no proof; it is made once more, alone.
+ * Nothing overlaps a write while it runs, else both could rightly differ: in
+ * the order of two writes, or in how much of one a read sees.  Nor are
+ * discards passed on, after which the content is not defined.
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
@@ -185,14 +186,6 @@ static int coroutine_fn run_read(BlockDriverState *bs, BlkverifyRequest *req)
     int ret = run(bs, req);
 
     if (ret >= 0 && !same_content(req)) {
-        BdrvTrackedRequest *self = bdrv_co_get_self_request(bs);
-
-        if (self) {
-            bdrv_make_request_serialising(self, bs->bl.request_alignment);
-        }
-        ret = run(bs, req);
-    }
-    if (ret >= 0 && !same_content(req)) {
         while (req->sides[RAW].buf[at] == req->sides[TEST].buf[at]) {
             at++;
         }
@@ -244,6 +237,7 @@ static int coroutine_fn blkverify_pwritev(BlockDriverState *bs,
         .flags = flags,
     };
 
+    bdrv_co_serialise_self(bs);
     return run(bs, &req);
 }
 

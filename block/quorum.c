@@ -11,9 +11,9 @@
  *      the same children from their start to their end.
  *   3. Children are named "children.N"; no name below next_index is given
  *      again but that of the child that was added last.
- *   4. A child is told to be wrong only after a read during which nobody
- *      wrote to the range: else those that differ would just be of different
- *      age.  The same goes for what is put right.
+ *   4. Nothing overlaps a write while it runs: all children get writes in the
+ *      same order, and a read, with what it puts right, finds them all of the
+ *      same age.
  *
  * Discards are not passed on: afterwards children may differ.
  */
@@ -301,17 +301,6 @@ static void coroutine_fn handle_losers(QuorumRequest *req,
     }
 }
 
-/* Invariant 4: read once more, alone. */
-static void coroutine_fn run_parts_alone(QuorumRequest *req)
-{
-    BdrvTrackedRequest *self = bdrv_co_get_self_request(req->bs);
-
-    if (self) {
-        bdrv_make_request_serialising(self, req->bs->bl.request_alignment);
-    }
-    run_parts(req);
-}
-
 static int coroutine_fn read_and_vote(QuorumRequest *req, QEMUIOVector *qiov,
                                       size_t qiov_offset)
 {
@@ -324,10 +313,6 @@ static int coroutine_fn read_and_vote(QuorumRequest *req, QEMUIOVector *qiov,
     }
     run_parts(req);
     contents = count_votes(req);
-    if (contents > 1) {
-        run_parts_alone(req);
-        contents = count_votes(req);
-    }
     ret = check_errors(req);
     if (ret < 0) {
         return ret;
@@ -410,6 +395,7 @@ static int coroutine_fn quorum_pwritev(BlockDriverState *bs, int64_t offset,
 
     req->qiov = qiov;
     req->qiov_offset = qiov_offset;
+    bdrv_co_serialise_self(bs);
     run_parts(req);
     ret = check_errors(req);
     request_free(req);

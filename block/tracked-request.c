@@ -159,3 +159,12 @@ BdrvTrackedRequest *coroutine_fn bdrv_co_get_self_request(BlockDriverState *bs)
     }
     return req;
 }
+
+void coroutine_fn bdrv_co_serialise_self(BlockDriverState *bs)
+{
+    BdrvTrackedRequest *self = bdrv_co_get_self_request(bs);
+
+    if (self) {
+        bdrv_make_request_serialising(self, bs->bl.request_alignment);
+    }
+}

@@ -621,6 +621,8 @@ void coroutine_fn bdrv_make_request_serialising(BdrvTrackedRequest *req,
 /* The tracked request of the running coroutine on @bs, or NULL. */
 BdrvTrackedRequest *coroutine_fn
 bdrv_co_get_self_request(BlockDriverState *bs);
+/* For drivers, in a request: until it ends no other one overlaps it. */
+void coroutine_fn bdrv_co_serialise_self(BlockDriverState *bs);
 /*
  * Let overlay @child->bs have what @from, a node of its backing chain that
  * determines what it shows in the range, has there; what it has itself stays.

@@ -183,6 +183,32 @@ static void write_meanwhile(void)
     teardown(&f);
 }
 
+/* Of two that overlap all children get the same one first. */
+static void overlapping_writes(void)
+{
+    MemRequest *first, *second, *other;
+    Fixture f;
+
+    setup(&f, 3, NULL, NULL);
+    clear_logs(&f);
+    mem_state(f.nodes[1])->hold = "w";
+    first = mem_start(f.blk, 'w', 4096, 4096, 7, 0);
+    second = mem_start(f.blk, 'w', 2048, 4096, 8, 0);
+    mem_expect_log(f.nodes[0], "w4096+4096");
+    mem_expect_log(f.nodes[1], "w4096+4096");
+    /* Those that don't overlap go on. */
+    other = mem_start(f.blk, 'w', 65536, 512, 9, 0);
+    mem_expect_log(f.nodes[0], "w65536+512");
+    mem_release(f.nodes[1]);
+    g_assert_cmpint(mem_finish(first), ==, 0);
+    g_assert_cmpint(mem_finish(second), ==, 0);
+    g_assert_cmpint(mem_finish(other), ==, 0);
+    mem_expect_log(f.nodes[0], "w2048+4096");
+    mem_check(f.blk, 2048, 4096, 8);
+    mem_check(f.blk, 6144, 2048, 7);
+    teardown(&f);
+}
+
 /* All children get a request at once. */
 static void parallel(void)
 {
@@ -360,6 +386,7 @@ int main(int argc, char **argv)
     g_test_add_func("/quorum/fifo", fifo);
     g_test_add_func("/quorum/rewrite", rewrite);
     g_test_add_func("/quorum/write-meanwhile", write_meanwhile);
+    g_test_add_func("/quorum/overlapping-writes", overlapping_writes);
     g_test_add_func("/quorum/parallel", parallel);
     g_test_add_func("/quorum/block-status", block_status);
     g_test_add_func("/quorum/permissions", permissions);
