@@ -45,16 +45,74 @@ static void schedule_eof(ChardevInput *in)
     g_source_attach(in->eof_source, NULL);
 }
 
+/* Most descriptors that may come with one message; the kernel takes no more. */
+enum { MAX_MSGFDS = 253 };
+
+/* Keep the first descriptor of a message, in the place of an older one. */
+static void keep_msgfd(ChardevInput *in, struct msghdr *msg)
+{
+    struct cmsghdr *c;
+
+    for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        size_t i, n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        int fds[MAX_MSGFDS];
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+            n == 0 || n > MAX_MSGFDS) {
+            continue;
+        }
+        memcpy(fds, CMSG_DATA(c), n * sizeof(int));
+        if (in->msgfd >= 0) {
+            close(in->msgfd);
+        }
+        in->msgfd = fds[0];
+        for (i = 1; i < n; i++) {
+            close(fds[i]);
+        }
+    }
+}
+
+static ssize_t receive(ChardevInput *in, uint8_t *buf, size_t len)
+{
+    union {
+        struct cmsghdr align;
+        char buf[CMSG_SPACE(MAX_MSGFDS * sizeof(int))];
+    } control;
+    struct iovec iov = { .iov_base = buf, .iov_len = len };
+    struct msghdr msg = {
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof(control),
+    };
+    ssize_t n = recvmsg(in->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    if (n > 0) {
+        keep_msgfd(in, &msg);
+    }
+    return n;
+}
+
 /* What there is, without waiting; -errno. */
 static ssize_t read_some(ChardevInput *in, uint8_t *buf, size_t len)
 {
     ssize_t n;
 
     do {
-        n = in->is_socket ? recv(in->fd, buf, len, MSG_DONTWAIT)
-                          : read(in->fd, buf, len);
+        n = in->is_socket ? receive(in, buf, len) : read(in->fd, buf, len);
     } while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : n;
+}
+
+int chardev_input_take_msgfd(ChardevInput *in)
+{
+    int fd;
+
+    qemu_mutex_lock(&in->lock);
+    fd = in->msgfd;
+    in->msgfd = -1;
+    qemu_mutex_unlock(&in->lock);
+    return fd;
 }
 
 static gboolean input_ready(gint fd, GIOCondition cond, gpointer opaque)
@@ -92,6 +150,7 @@ void chardev_input_init(ChardevInput *in, Chardev *chr,
 {
     in->chr = chr;
     in->fd = -1;
+    in->msgfd = -1;
     in->eof = eof;
     in->eof_source = g_idle_source_new();
     qemu_mutex_init(&in->lock);
@@ -142,6 +201,10 @@ void chardev_input_stop(ChardevInput *in)
     qemu_mutex_lock(&in->lock);
     drop_source(in);
     in->fd = -1;
+    if (in->msgfd >= 0) {
+        close(in->msgfd);
+        in->msgfd = -1;
+    }
     in->generation++;
     qemu_mutex_unlock(&in->lock);
 }

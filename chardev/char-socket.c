@@ -373,6 +373,11 @@ static void socket_chr_disconnect(Chardev *chr)
     }
 }
 
+static int socket_chr_get_msgfd(Chardev *chr)
+{
+    return chardev_input_take_msgfd(&((SocketChardev *)chr)->input);
+}
+
 static void socket_chr_finalize(Chardev *chr)
 {
     SocketChardev *s = (SocketChardev *)chr;
@@ -490,5 +495,6 @@ const ChardevClass char_socket_class = {
     .write_fd = socket_chr_write_fd,
     .update_read_handler = socket_chr_update_read_handler,
     .disconnect = socket_chr_disconnect,
+    .get_msgfd = socket_chr_get_msgfd,
     .finalize = socket_chr_finalize,
 };

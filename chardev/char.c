@@ -353,6 +353,12 @@ void qemu_chr_fe_disconnect(CharBackend *b)
     }
 }
 
+int qemu_chr_fe_get_msgfd(CharBackend *b)
+{
+    return b->chr && b->chr->klass->get_msgfd
+           ? b->chr->klass->get_msgfd(b->chr) : -1;
+}
+
 void qemu_chr_fe_set_echo(CharBackend *b, bool echo)
 {
     if (b->chr && b->chr->klass->set_echo) {

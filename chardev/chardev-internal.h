@@ -32,6 +32,8 @@ struct ChardevClass {
     /* The user, its handlers or gcontext changed, or it accepts input. */
     void (*update_read_handler)(Chardev *chr);
     void (*disconnect)(Chardev *chr);
+    /* See qemu_chr_fe_get_msgfd(). */
+    int (*get_msgfd)(Chardev *chr);
     void (*set_echo)(Chardev *chr, bool echo);
     void (*finalize)(Chardev *chr);
 };
@@ -70,6 +72,7 @@ typedef struct ChardevInput {
     bool at_eof;
     unsigned generation;        /* counts starts and stops */
     GSource *eof_source;        /* the latest report */
+    int msgfd;                  /* came with the input, -1: none */
 } ChardevInput;
 
 void chardev_input_init(ChardevInput *in, Chardev *chr,
@@ -78,6 +81,8 @@ void chardev_input_init(ChardevInput *in, Chardev *chr,
 void chardev_input_start(ChardevInput *in, int fd, bool is_socket);
 /* The user or its wishes changed. */
 void chardev_input_update(ChardevInput *in);
+/* The descriptor that came last, which is the caller's then; -1: none. */
+int chardev_input_take_msgfd(ChardevInput *in);
 /* Main thread; afterwards nobody touches the descriptor. */
 void chardev_input_stop(ChardevInput *in);
 void chardev_input_destroy(ChardevInput *in);

@@ -40,6 +40,11 @@ Monitor *monitor_cur(void)
     return thread_cur;
 }
 
+int monitor_take_msgfd(Monitor *mon)
+{
+    return mon ? qemu_chr_fe_get_msgfd(&mon->chr) : -1;
+}
+
 bool monitor_cur_is_qmp(void)
 {
     Monitor *mon = monitor_cur();

@@ -26,6 +26,7 @@
 #include "sysemu/qtest.h"
 #include "sysemu/runstate.h"
 #include "sysemu/devices.h"
+#include "sysemu/fds.h"
 #include "sysemu/sysemu.h"
 
 /* An option whose phase is still to come. */
@@ -231,6 +232,7 @@ void qemu_init(int argc, char **argv)
     monitor_init_globals(&monitor_program);
     hmp_system_init();
     devices_init();
+    fds_init();
     blk_set_stop_handler(stop_for_io_error);
     if (settings.inmigrate) {
         runstate_set(RUN_STATE_INMIGRATE);

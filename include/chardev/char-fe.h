@@ -67,6 +67,10 @@ void qemu_chr_fe_accept_input(CharBackend *b);
 /* Ends the connection. */
 void qemu_chr_fe_disconnect(CharBackend *b);
 
+/* A file descriptor that the peer has sent with what was read last: the
+ * caller's to close.  -1: there is none. */
+int qemu_chr_fe_get_msgfd(CharBackend *b);
+
 /* A terminal shows what is typed, and gives whole lines, or neither. */
 void qemu_chr_fe_set_echo(CharBackend *b, bool echo);
 

@@ -36,6 +36,9 @@ void monitor_cleanup(void);
 
 /* Whose command is being run by this thread or coroutine; NULL: none. */
 Monitor *monitor_cur(void);
+/* A file descriptor that came with @mon's latest input, which may be NULL; the
+ * caller's to close.  -1: there is none. */
+int monitor_take_msgfd(Monitor *mon);
 bool monitor_cur_is_qmp(void);
 /* Sets it for the running coroutine @co, or for this thread outside of any;
  * returns the former one. */
