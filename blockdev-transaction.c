@@ -133,7 +133,24 @@ static const TransactionActionDrv bitmap_remove_drv = {
     .clean = action_clean,
 };
 
-/* It goes at the end; what the image has stored is not used any more. */
+/* Forget what the image has stored of @bitmap: the bits are here.  If the
+ * bitmap stays they are stored when the image is closed. */
+static bool forget_stored(BlockDriverState *bs, BdrvDirtyBitmap *bitmap,
+                          Error **errp)
+{
+    AioContext *ctx = bdrv_get_aio_context(bs);
+    int ret = 0;
+
+    if (bdrv_dirty_bitmap_get_persistence(bitmap)) {
+        aio_context_acquire(ctx);
+        ret = bdrv_remove_persistent_dirty_bitmap(
+            bs, bdrv_dirty_bitmap_name(bitmap), errp);
+        aio_context_release(ctx);
+    }
+    return ret >= 0;
+}
+
+/* It goes at the end. */
 static bool prepare_bitmap_remove(Transaction *tran, BlockDirtyBitmap *arg,
                                   Error **errp)
 {
@@ -142,7 +159,8 @@ static bool prepare_bitmap_remove(Transaction *tran, BlockDirtyBitmap *arg,
 
     if (!bitmap ||
         bdrv_dirty_bitmap_check(bitmap, BDRV_BITMAP_BUSY | BDRV_BITMAP_RO,
-                                errp)) {
+                                errp) ||
+        !forget_stored(bs, bitmap, errp)) {
         return false;
     }
     bdrv_dirty_bitmap_skip_store(bitmap, true);
