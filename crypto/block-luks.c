@@ -81,7 +81,8 @@ static int crypt_split(SlotJob *job, bool encrypt)
     if (ret == 0) {
         e = qcrypto_engine_new(&h->cipher, slot_key, h->key_len, job->errp);
         ret = e ? qcrypto_engine_crypt(e, encrypt, 0, job->split, job->split,
-                                       luks_split_len(h, LUKS_STRIPES), job->errp) : -1;
+                                       luks_split_len(h, LUKS_STRIPES),
+                                       job->errp) : -1;
     }
     qcrypto_engine_free(e);
     qcrypto_free_key(slot_key, h->key_len);

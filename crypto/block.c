@@ -271,9 +271,6 @@ static bool aes_open(QCryptoBlock *block, const char *prefix,
     block->cipher.mode = QCRYPTO_CIPHER_MODE_CBC;
     block->cipher.ivgen = QCRYPTO_IVGEN_ALG_PLAIN64;
     block->key_len = 16;
-    if (!qcrypto_available(errp)) {
-        return false;
-    }
     if (!block->key_secret) {
         if (flags & QCRYPTO_BLOCK_NO_IO) {
             return true;
@@ -282,7 +279,8 @@ static bool aes_open(QCryptoBlock *block, const char *prefix,
                    prefix);
         return false;
     }
-    if (qcrypto_secret_lookup(block->key_secret, &secret, &len, errp) < 0) {
+    if (!qcrypto_available(errp) ||
+        qcrypto_secret_lookup(block->key_secret, &secret, &len, errp) < 0) {
         return false;
     }
     block->key = g_malloc0(block->key_len);

@@ -270,7 +270,8 @@ static void test_ivgen(void)
     check_iv(QCRYPTO_IVGEN_ALG_PLAIN64, 0x123456789aULL,
              "9a785634120000000000000000000000");
     /* AES-256, with the digest of 16 zero bytes as its key. */
-    check_iv(QCRYPTO_IVGEN_ALG_ESSIV, 0x123456789aULL, "913e5cd6d5bf37df73c3c6ba3cd80397");
+    check_iv(QCRYPTO_IVGEN_ALG_ESSIV, 0x123456789aULL,
+             "913e5cd6d5bf37df73c3c6ba3cd80397");
 }
 
 static void test_essiv_cipher(void)
