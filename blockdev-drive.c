@@ -450,6 +450,37 @@ void drive_auto_del(BlockBackend *blk)
     drive_free(dinfo);
 }
 
+void drive_del(const char *id, Error **errp)
+{
+    BlockBackend *blk = blk_by_name(id);
+    DriveInfo *dinfo = blk ? blk_legacy_dinfo(blk) : NULL;
+    AioContext *ctx;
+
+    if (!dinfo) {
+        error_set(errp, ERROR_CLASS_DEVICE_NOT_FOUND, "Device '%s' not found",
+                  id);
+        return;
+    }
+    ctx = blk_get_aio_context(blk);
+    aio_context_acquire(ctx);
+    if (blk_op_is_blocked(blk, BLOCK_OP_TYPE_DRIVE_DEL, errp)) {
+        aio_context_release(ctx);
+        return;
+    }
+    if (blk_bs(blk)) {
+        blk_remove_bs(blk);
+    }
+    aio_context_release(ctx);
+    monitor_remove_blk(blk);
+    if (blk_get_attached_dev(blk)) {
+        /* Nobody can give it a medium that would let requests go on. */
+        blk_set_on_error(blk, BLOCKDEV_ON_ERROR_REPORT,
+                         BLOCKDEV_ON_ERROR_REPORT);
+    } else {
+        drive_free(dinfo);
+    }
+}
+
 void drive_free_all(void)
 {
     DriveInfo *dinfo;

@@ -56,8 +56,7 @@ static QDict *blockdev_flat_options(BlockdevOptions *options)
     return qdict;
 }
 
-/* A node of the monitor's, from flat options, which are consumed. */
-static BlockDriverState *blockdev_open_for_monitor(QDict *qdict, Error **errp)
+BlockDriverState *blockdev_open_for_monitor(QDict *qdict, Error **errp)
 {
     BlockDriverState *bs;
     int flags = 0;

@@ -47,6 +47,9 @@ DriveInfo *blk_legacy_dinfo(BlockBackend *blk);
 /* The front end of @blk is gone: if -drive made it, its jobs are cancelled and
  * it goes, too. */
 void drive_auto_del(BlockBackend *blk);
+/* Take the drive @id away from its device, which stays, and from the monitor.
+ * The ID is free again when the device is gone. */
+void drive_del(const char *id, Error **errp);
 void drive_free_all(void);
 
 /* The root node that a command's @name (device or node) means. */
@@ -54,6 +57,8 @@ BlockDriverState *qmp_get_root_bs(const char *name, Error **errp);
 /* A backend by device name or qdev ID; one of them must be given. */
 BlockBackend *qmp_get_blk(const char *blk_name, const char *qdev_id,
                           Error **errp);
+/* A node of the monitor's, from flat options, which are consumed. */
+BlockDriverState *blockdev_open_for_monitor(QDict *qdict, Error **errp);
 /* Unreference all nodes that the monitor owns. */
 void blockdev_close_all_bdrv_states(void);
 
