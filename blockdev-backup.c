@@ -94,7 +94,8 @@ static BlockJob *backup_common(const BackupCommon *arg, BackupJobConfig *cfg,
 {
     const BackupPerf *perf = arg->has_x_perf ? arg->x_perf : NULL;
 
-    cfg->job_id = arg->has_job_id ? arg->job_id : NULL;
+    cfg->job_id = arg->has_job_id ? arg->job_id
+                                  : bdrv_get_device_name(cfg->bs);
     cfg->speed = arg->has_speed ? arg->speed : 0;
     cfg->compress = arg->has_compress && arg->compress;
     cfg->max_workers = perf && perf->has_max_workers ? perf->max_workers

@@ -213,6 +213,10 @@ static void block_job_mark_cancelled(BlockJob *job, bool force)
     block_job_drop_user_pause(job);
     job->cancelled = true;
     job->force |= force;
+    if (force && job->driver->cancel && block_job_started(job) &&
+        !job->deferred_to_main_loop && !job->completed) {
+        job->driver->cancel(job);
+    }
 }
 
 /* One step towards the end; is there another one? */

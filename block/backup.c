@@ -310,6 +310,12 @@ static void backup_clean(BlockJob *job)
     bdrv_unref(s->source);
 }
 
+/* The copy is worth nothing any more: who waits for it goes on. */
+static void backup_cancel(BlockJob *job)
+{
+    bdrv_cbw_abandon(container_of(job, BackupJob, common)->filter);
+}
+
 static int64_t backup_dirty_bytes(BlockJob *job)
 {
     return job->len - job->offset;
@@ -323,6 +329,7 @@ static const BlockJobDriver backup_job_driver = {
     .commit         = backup_commit,
     .abort          = backup_abort,
     .clean          = backup_clean,
+    .cancel         = backup_cancel,
     .dirty_bytes    = backup_dirty_bytes,
 };
 
@@ -374,7 +381,7 @@ static bool backup_check(const BackupJobConfig *cfg, Error **errp)
         !bdrv_skip_filters(cfg->target)->drv->
             bdrv_co_pwritev_compressed_part) {
         error_setg(errp, "Compression is not supported for this drive %s",
-                   bdrv_get_device_or_node_name(cfg->target));
+                   bdrv_get_device_name(cfg->target));
         return false;
     }
     if (bdrv_op_is_blocked(cfg->bs, BLOCK_OP_TYPE_BACKUP_SOURCE, errp) ||

@@ -69,6 +69,7 @@ struct BlockCopyState {
 
     QTAILQ_HEAD(, BlockCopyClaim) claims; /* in order of their start */
     int pieces;
+    bool abandoned;         /* nothing new is to be begun */
     int64_t bytes_in_flight;
     int64_t mem_used;       /* under budget.lock */
     CoQueue piece_done;
@@ -300,8 +301,13 @@ static int coroutine_fn copy_through_buffer(BlockCopyPiece *p, bool *is_read)
         buffer_put(s, buf, bytes);
         return ret;
     }
-    ret = bdrv_co_preadv(p->source, p->claim.offset, bytes, &qiov, 0);
+    /* Waiting for the buffer or the data may have taken long. */
+    ret = s->abandoned ? -ECANCELED
+        : bdrv_co_preadv(p->source, p->claim.offset, bytes, &qiov, 0);
     *is_read = ret < 0;
+    if (ret >= 0 && s->abandoned) {
+        ret = -ECANCELED;
+    }
     if (ret >= 0) {
         ret = bdrv_co_pwritev(s->cfg.target, p->claim.offset, bytes, &qiov,
                               s->cfg.write_flags);
@@ -509,6 +515,9 @@ int coroutine_fn block_copy_claimed(BlockCopyState *s, int64_t offset,
             .claim = { .offset = offset, .bytes = end - offset },
         };
 
+        if (s->abandoned) {
+            return -ECANCELED;
+        }
         piece_classify(&p);
         ret = copy_piece(&p, is_read);
         offset += p.claim.bytes;
@@ -536,14 +545,20 @@ bool block_copy_busy(BlockCopyState *s)
 
 void coroutine_fn block_copy_wait_one(BlockCopyState *s)
 {
-    if (!QTAILQ_EMPTY(&s->claims)) {
+    if (!QTAILQ_EMPTY(&s->claims) && !s->abandoned) {
         qemu_co_queue_wait(&s->piece_done, NULL);
     }
 }
 
 void coroutine_fn block_copy_wait_all(BlockCopyState *s)
 {
-    while (s->pieces) {
+    while (s->pieces && !s->abandoned) {
         qemu_co_queue_wait(&s->piece_done, NULL);
     }
+}
+
+void block_copy_abandon(BlockCopyState *s)
+{
+    s->abandoned = true;
+    qemu_co_enter_all(&s->piece_done, NULL);
 }

@@ -17,6 +17,8 @@
  *      afterwards, proves that the old content was read.
  *   5. ->copy outlives all requests: each copy for a write counts as in
  *      flight until it has ended, even if the write did not wait for it.
+ *      Once the snapshot is abandoned, a reference to the node takes the place
+ *      of these counts, and nothing new is read or written.
  *
  * Context: requests run in the AioContext of the node, as the job does.
  */
@@ -32,6 +34,8 @@
 #define CBW_MAX_BYTES       (32 * MiB)
 #define CBW_MAX_WORKERS     64
 
+typedef struct CbwCall CbwCall;
+
 struct CbwFilter {
     /* Immutable once open */
     BdrvChild *target;
@@ -40,6 +44,7 @@ struct CbwFilter {
     OnCbwError on_error;
     uint64_t timeout_ns;        /* 0: none */
     BlockCopyState *copy;
+    BlockDriverState *bs;       /* this node */
 
     /* Set in drained sections */
     BlockCopyDone *done;        /* may be NULL */
@@ -50,6 +55,9 @@ struct CbwFilter {
     HBitmap *copied;
     bool skip_unallocated;
     int snapshot_error;
+    QLIST_HEAD(, CbwCall) calls;
+    bool abandoned;             /* nobody waits for copies any more */
+    bool held;                  /* by what was in flight when that came */
 };
 
 /* ---- Copying ---- */
@@ -71,6 +79,53 @@ static void cbw_set_copied(CbwFilter *s, int64_t offset, int64_t bytes)
     hbitmap_set(s->copied, offset, bytes);
 }
 
+struct CbwCall {
+    BlockDriverState *bs;
+    int64_t offset;
+    int64_t bytes;
+    int ret;
+    int refs;                   /* who copies, and who waits for it */
+    bool ended;
+    CoQueue waiters;
+    QLIST_ENTRY(CbwCall) entry;
+};
+
+static void cbw_call_unref(void *opaque)
+{
+    CbwCall *call = opaque;
+
+    if (--call->refs == 0) {
+        g_free(call);
+    }
+}
+
+/* Main thread: does anything use an abandoned filter still? */
+static void cbw_release_bh(void *opaque)
+{
+    BlockDriverState *bs = opaque;
+    CbwFilter *s = bs->opaque;
+    AioContext *ctx = bdrv_get_aio_context(bs);
+
+    aio_context_acquire(ctx);
+    if (s->held && QLIST_EMPTY(&s->calls) && !block_copy_busy(s->copy)) {
+        s->held = false;
+        bdrv_unref(bs);
+    }
+    bdrv_unref(bs);
+    aio_context_release(ctx);
+}
+
+/* A piece or a call has ended. */
+static void cbw_release(BlockDriverState *bs)
+{
+    CbwFilter *s = bs->opaque;
+
+    if (s->held) {
+        bdrv_ref(bs);
+        aio_bh_schedule_oneshot(qemu_get_aio_context(), cbw_release_bh, bs);
+    }
+}
+
 /* A piece of the user's. */
 static void cbw_piece_done(void *opaque, int64_t offset, int64_t bytes,
                            int ret, bool is_read)
@@ -83,14 +138,8 @@ static void cbw_piece_done(void *opaque, int64_t offset, int64_t bytes,
     if (s->done) {
         s->done(s->opaque, offset, bytes, ret, is_read);
     }
+    cbw_release(s->bs);
 }
-
-typedef struct CbwCall {
-    BlockDriverState *bs;
-    int64_t offset;
-    int64_t bytes;
-    int ret;
-} CbwCall;
 
 /* Copy one claimed run of clusters. */
 static int coroutine_fn cbw_copy_run(BlockDriverState *bs, int64_t offset,
@@ -120,7 +169,7 @@ static int coroutine_fn cbw_copy_run(BlockDriverState *bs, int64_t offset,
     return ret;
 }
 
-static void coroutine_fn cbw_call_entry(void *opaque)
+static void coroutine_fn cbw_call_copy(void *opaque)
 {
     CbwCall *call = opaque;
     CbwFilter *s = call->bs->opaque;
@@ -131,13 +180,44 @@ static void coroutine_fn cbw_call_entry(void *opaque)
     /* Nobody else copies a part of this range meanwhile; what others have
      * copied when we get it has no bits any more. */
     block_copy_claim_begin(s->copy, &claim, call->offset, call->bytes);
-    while (call->ret >= 0 &&
+    while (call->ret >= 0 && !s->abandoned &&
            hbitmap_next_dirty_area(s->todo, call->offset, end, CBW_MAX_CHUNK,
                                    &start, &n)) {
         call->ret = cbw_copy_run(call->bs, start, n);
     }
     block_copy_claim_end(s->copy, &claim);
-    bdrv_dec_in_flight(call->bs);
+    QLIST_REMOVE(call, entry);
+    call->ended = true;
+    qemu_co_queue_restart_all(&call->waiters);
+    if (s->abandoned) {
+        cbw_release(call->bs);
+    } else {
+        bdrv_dec_in_flight(call->bs);
+    }
+    cbw_call_unref(call);
+}
+
+/* A call that has not ended, with somebody who waits for it. */
+static CbwCall *cbw_next_waited_for(CbwFilter *s)
+{
+    CbwCall *call;
+
+    QLIST_FOREACH(call, &s->calls, entry) {
+        if (!qemu_co_queue_empty(&call->waiters)) {
+            return call;
+        }
+    }
+    return NULL;
+}
+
+static void coroutine_fn cbw_call_wait(void *opaque)
+{
+    CbwCall *call = opaque;
+    CbwFilter *s = call->bs->opaque;
+
+    if (!call->ended && !s->abandoned) {
+        qemu_co_queue_wait(&call->waiters, NULL);
+    }
 }
 
 /* [@offset, @offset + @bytes) is about to change. */
@@ -158,11 +238,18 @@ static int coroutine_fn cbw_before_write(BlockDriverState *bs, int64_t offset,
     call->bs = bs;
     call->offset = start;
     call->bytes = end - start;
+    call->refs = 2;
+    qemu_co_queue_init(&call->waiters);
+    QLIST_INSERT_HEAD(&s->calls, call, entry);
     bdrv_inc_in_flight(bs);
-    ret = qemu_co_timeout(cbw_call_entry, call, s->timeout_ns, g_free);
+    qemu_coroutine_enter(qemu_coroutine_create(cbw_call_copy, call));
+    ret = qemu_co_timeout(cbw_call_wait, call, s->timeout_ns, cbw_call_unref);
     if (ret >= 0) {
         ret = call->ret;
-        g_free(call);
+        cbw_call_unref(call);
+    }
+    if (s->abandoned) {
+        return 0;
     }
     if (ret < 0 && s->on_error == ON_CBW_ERROR_BREAK_SNAPSHOT) {
         if (!s->snapshot_error) {
@@ -515,6 +602,8 @@ static int cbw_open(BlockDriverState *bs, QDict *options, int flags,
     BdrvDirtyBitmap *bitmap;
     int ret;
 
+    s->bs = bs;
+    QLIST_INIT(&s->calls);
     if (!cbw_parse_options(s, options, errp)) {
         return -EINVAL;
     }
@@ -566,7 +655,9 @@ static void cbw_close(BlockDriverState *bs)
 /* Users see the disk, and not where its past goes. */
 static void cbw_refresh_filename(BlockDriverState *bs)
 {
-    bdrv_set_string(&bs->exact_filename, bs->file->bs->filename);
+    if (bs->file) {
+        bdrv_set_string(&bs->exact_filename, bs->file->bs->filename);
+    }
 }
 
 BlockDriver bdrv_copy_before_write = {
@@ -619,6 +710,35 @@ void bdrv_cbw_drop(BlockDriverState *filter)
 {
     bdrv_drop_filter(filter, &error_abort);
     bdrv_unref(filter);
+}
+
+void bdrv_cbw_abandon(BlockDriverState *filter)
+{
+    CbwFilter *s = filter->opaque;
+    CbwCall *call;
+
+    if (s->abandoned) {
+        return;
+    }
+    s->abandoned = true;
+    s->done = NULL;
+    if (!s->snapshot_error) {
+        s->snapshot_error = -ECANCELED;
+    }
+    s->held = block_copy_busy(s->copy) || !QLIST_EMPTY(&s->calls);
+    if (s->held) {
+        bdrv_ref(filter);
+    }
+    QLIST_FOREACH(call, &s->calls, entry) {
+        bdrv_dec_in_flight(filter);
+    }
+    /* Their coroutines may be on the way to their end. */
+    bdrv_inc_in_flight(filter);
+    while ((call = cbw_next_waited_for(s))) {
+        qemu_co_enter_all(&call->waiters, NULL);
+    }
+    block_copy_abandon(s->copy);
+    bdrv_dec_in_flight(filter);
 }
 
 void bdrv_cbw_set_opaque(BlockDriverState *filter, void *opaque)

@@ -116,4 +116,9 @@ int64_t block_copy_next_free(BlockCopyState *s, int64_t offset, int64_t end,
 void coroutine_fn block_copy_wait_one(BlockCopyState *s);
 void coroutine_fn block_copy_wait_all(BlockCopyState *s);
 
+/* The copy has become worthless: from now on nobody waits, and pieces begin no
+ * request more.  Those in flight end as they may; the state must live until
+ * block_copy_busy() is false.  Any thread that holds the AioContext. */
+void block_copy_abandon(BlockCopyState *s);
+
 #endif

@@ -51,6 +51,10 @@ struct BlockJobDriver {
      * started. */
     void (*clean)(BlockJob *job);
 
+    /* Main, optional: it is cancelled by force, and must end even if requests
+     * of its own never do. */
+    void (*cancel)(BlockJob *job);
+
     /* Job, optional: about to park; no request of the job may be in flight
      * when it returns. */
     void coroutine_fn (*pause)(BlockJob *job);

@@ -32,8 +32,12 @@ int64_t bdrv_cbw_cluster_size(BlockDriverState *target, Error **errp);
 BlockDriverState *bdrv_cbw_append(BlockDriverState *source,
                                   BlockDriverState *target,
                                   const CbwConfig *cfg, Error **errp);
+/* Main thread: the snapshot has become worthless.  Writes that wait for it go
+ * on, done() is not called any more, and nobody waits for the target; the node
+ * lives until the last request to it has ended. */
+void bdrv_cbw_abandon(BlockDriverState *filter);
 /* Main thread: take it away and drop the reference.  Nothing of the user is
- * in flight. */
+ * in flight, unless the snapshot was abandoned. */
 void bdrv_cbw_drop(BlockDriverState *filter);
 
 /* For done(). */
