@@ -449,8 +449,10 @@ static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
                                  : bdrv_backing_chain_next(cfg->bs);
     }
     s->buf_size = buf_size;
-    s->idle_buf_size = cfg->buf_size || !direct ? buf_size
-                                                : MIRROR_IDLE_BUF_SIZE;
+    /* Both sides of a commit are on one disk, as a rule: more in flight costs
+     * memory, but saves no time. */
+    s->idle_buf_size = cfg->buf_size || !direct || cfg->is_commit
+        ? buf_size : MIRROR_IDLE_BUF_SIZE;
     s->guest_ns = INT64_MIN / 2;
     s->align = mirror_target_align(s);
     s->max_chunk = QEMU_ALIGN_UP(MIN(MIRROR_MAX_CHUNK, buf_size / 4),
