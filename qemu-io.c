@@ -26,7 +26,12 @@ typedef struct OpenMode {
     bool force_share;
 } OpenMode;
 
-static OpenMode default_mode = { .flags = BDRV_O_UNMAP };
+/* Each write is on stable storage when it is done, unless it is told
+ * otherwise. */
+static OpenMode default_mode = {
+    .flags = BDRV_O_UNMAP,
+    .writethrough = true,
+};
 
 /* Takes over @opts. */
 static int open_file(const char *name, const OpenMode *mode, QDict *opts)
@@ -86,7 +91,7 @@ static int parse_cache(OpenMode *mode, const char *arg)
 
 static int open_f(BlockBackend *blk, int argc, char **argv)
 {
-    OpenMode mode = { .flags = BDRV_O_UNMAP };
+    OpenMode mode = { .flags = BDRV_O_UNMAP, .writethrough = true };
     bool readonly = false;
     QDict *opts = NULL;
     Error *err = NULL;
@@ -95,7 +100,10 @@ static int open_f(BlockBackend *blk, int argc, char **argv)
     while ((c = getopt(argc, argv, "snCro:ki:t:d:U")) != -1) {
         switch (c) {
         case 's': mode.flags |= BDRV_O_SNAPSHOT; break;
-        case 'n': mode.flags |= BDRV_O_NOCACHE; break;
+        case 'n':
+            mode.flags |= BDRV_O_NOCACHE;
+            mode.writethrough = false;
+            break;
         case 'C': mode.flags |= BDRV_O_COPY_ON_READ; break;
         case 'r': readonly = true; break;
         case 'k': mode.flags |= BDRV_O_NATIVE_AIO; break;
