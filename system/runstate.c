@@ -344,6 +344,25 @@ void qmp_cont(Error **errp)
     }
 }
 
+void qmp_set_action(bool has_reboot, RebootAction reboot, bool has_shutdown,
+                    ShutdownAction shutdown, bool has_panic,
+                    PanicAction panic, bool has_watchdog,
+                    WatchdogAction watchdog, Error **errp)
+{
+    if (has_reboot) {
+        no_reboot = reboot == REBOOT_ACTION_SHUTDOWN;
+    }
+    if (has_shutdown) {
+        no_shutdown = shutdown == SHUTDOWN_ACTION_PAUSE;
+    }
+}
+
+/* There is no guest that would do something about it. */
+void qmp_system_powerdown(Error **errp)
+{
+    qapi_event_send_powerdown(&error_abort);
+}
+
 void qmp_system_reset(Error **errp)
 {
     qemu_system_reset_request(SHUTDOWN_CAUSE_HOST_QMP_SYSTEM_RESET);
