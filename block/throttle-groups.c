@@ -191,14 +191,15 @@ void coroutine_fn throttle_group_co_io_limits_intercept(
     qemu_mutex_lock(&tg->lock);
     /* First come, first served within the member. */
     if (must_wait(tg, tgm, is_write) || tgm->pending_reqs[is_write]) {
-        tgm->pending_reqs[is_write]++;
+        /* Under the lock; atomic for those who only look. */
+        atomic_inc(&tgm->pending_reqs[is_write]);
         qemu_mutex_unlock(&tg->lock);
         qemu_co_mutex_lock(&tgm->throttled_reqs_lock);
         qemu_co_queue_wait(&tgm->throttled_reqs[is_write],
                            &tgm->throttled_reqs_lock);
         qemu_co_mutex_unlock(&tgm->throttled_reqs_lock);
         qemu_mutex_lock(&tg->lock);
-        tgm->pending_reqs[is_write]--;
+        atomic_dec(&tgm->pending_reqs[is_write]);
     }
     throttle_account(&tg->ts, is_write, bytes);
     schedule_next(tg, tgm, is_write);
