@@ -9,49 +9,20 @@
  *      that a write that makes the answer stale is one that its user knows
  *      of (a dirty bitmap) and copies again.  Only "data" is remembered
  *      beyond the piece: acting on it is right whatever was written since.
- *   3. Buffers of all states together stay within BLOCK_COPY_BUDGET, except
- *      that a state without any may always take one: nobody starves.
  *
- * Contexts: a state belongs to the AioContext of its nodes.  The budget is
- * shared by all; its lock is a leaf.
+ * Contexts: a state belongs to the AioContext of its nodes.  Memory comes from
+ * copy-buffers.c, which all states share.
  */
 #include "qemu/osdep.h"
 #include "block/block-copy.h"
+#include "block/copy-buffers.h"
 #include "qemu/coroutine.h"
-#include "qemu/thread.h"
 #include "qemu/timer.h"
 
-/* Bytes of buffers in the whole process. */
-#define BLOCK_COPY_BUDGET   (112 * MiB)
-/* Buffers of this size are kept for reuse: so many while there is work, and
- * while there is none. */
-#define BLOCK_COPY_POOLED   (1 * MiB)
-#define BLOCK_COPY_POOL_MAX (BLOCK_COPY_BUDGET / BLOCK_COPY_POOLED)
-#define BLOCK_COPY_POOL_MIN 4
 /* Zeroes and discards cost no memory, but should be interruptible. */
 #define BLOCK_COPY_MAX_ZERO (1 * GiB)
 /* Pieces that each way of copying is tried with before one is chosen. */
 #define BLOCK_COPY_TRIALS   8
-
-typedef struct BudgetWaiter {
-    Coroutine *co;
-    QSIMPLEQ_ENTRY(BudgetWaiter) entry;
-} BudgetWaiter;
-
-static struct {
-    QemuMutex lock;
-    int64_t used;
-    int states;
-    int nr_pooled;
-    void *pooled[BLOCK_COPY_POOL_MAX];
-    QSIMPLEQ_HEAD(, BudgetWaiter) waiters;
-} budget;
-
-static void __attribute__((constructor)) block_copy_init(void)
-{
-    qemu_mutex_init(&budget.lock);
-    QSIMPLEQ_INIT(&budget.waiters);
-}
 
 /* Offloading to the host: tried, then used only if it is faster. */
 typedef struct OffloadStats {
@@ -71,7 +42,7 @@ struct BlockCopyState {
     int pieces;
     bool abandoned;         /* nothing new is to be begun */
     int64_t bytes_in_flight;
-    int64_t mem_used;       /* under budget.lock */
+    CopyBufferUser buffers;
     CoQueue piece_done;
     int64_t data_start;     /* known to be data (invariant 2) */
     int64_t data_end;
@@ -86,14 +57,6 @@ typedef struct BlockCopyPiece {
 } BlockCopyPiece;
 
 /* ---- Life ---- */
-
-/* Give back pooled buffers but for @keep; budget.lock is held. */
-static void pool_trim(int keep)
-{
-    while (budget.nr_pooled > keep) {
-        qemu_vfree(budget.pooled[--budget.nr_pooled]);
-    }
-}
 
 static BlockDriverState *protocol_node(BlockDriverState *bs)
 {
@@ -129,9 +92,7 @@ BlockCopyState *block_copy_state_new(const BlockCopyConfig *cfg)
     s->offload.decided = !offload_is_possible(cfg);
     QTAILQ_INIT(&s->claims);
     qemu_co_queue_init(&s->piece_done);
-    qemu_mutex_lock(&budget.lock);
-    budget.states++;
-    qemu_mutex_unlock(&budget.lock);
+    copy_buffers_ref();
     return s;
 }
 
@@ -140,87 +101,9 @@ void block_copy_state_free(BlockCopyState *s)
     if (!s) {
         return;
     }
-    assert(QTAILQ_EMPTY(&s->claims) && s->pieces == 0 && s->mem_used == 0);
-    qemu_mutex_lock(&budget.lock);
-    if (--budget.states == 0) {
-        pool_trim(0);
-    }
-    qemu_mutex_unlock(&budget.lock);
+    assert(QTAILQ_EMPTY(&s->claims) && s->pieces == 0 && !s->buffers.used);
+    copy_buffers_unref();
     g_free(s);
-}
-
-void block_copy_set_max_bytes(BlockCopyState *s, int64_t bytes)
-{
-    s->cfg.max_bytes = bytes;
-}
-
-/* ---- Buffers ---- */
-
-static bool budget_has_room(BlockCopyState *s, int64_t bytes)
-{
-    return s->mem_used == 0 || budget.used + bytes <= BLOCK_COPY_BUDGET;
-}
-
-/* Buffers that are not much smaller than those of the pool come from it. */
-static int64_t buffer_size(int64_t bytes)
-{
-    return bytes > BLOCK_COPY_POOLED / 4
-           ? MAX(bytes, BLOCK_COPY_POOLED) : bytes;
-}
-
-static void *coroutine_fn buffer_get(BlockCopyState *s, int64_t bytes)
-{
-    void *buf = NULL;
-
-    bytes = buffer_size(bytes);
-    qemu_mutex_lock(&budget.lock);
-    while (!budget_has_room(s, bytes)) {
-        BudgetWaiter w = { .co = qemu_coroutine_self() };
-
-        QSIMPLEQ_INSERT_TAIL(&budget.waiters, &w, entry);
-        qemu_mutex_unlock(&budget.lock);
-        qemu_coroutine_yield();
-        qemu_mutex_lock(&budget.lock);
-    }
-    budget.used += bytes;
-    s->mem_used += bytes;
-    if (bytes == BLOCK_COPY_POOLED && budget.nr_pooled &&
-        s->mem_align <= qemu_real_host_page_size()) {
-        buf = budget.pooled[--budget.nr_pooled];
-    }
-    qemu_mutex_unlock(&budget.lock);
-    return buf ? buf : qemu_memalign(MAX(s->mem_align,
-                                         qemu_real_host_page_size()), bytes);
-}
-
-static void coroutine_fn buffer_put(BlockCopyState *s, void *buf,
-                                    int64_t bytes)
-{
-    QSIMPLEQ_HEAD(, BudgetWaiter) woken = QSIMPLEQ_HEAD_INITIALIZER(woken);
-    BudgetWaiter *w;
-
-    bytes = buffer_size(bytes);
-    qemu_mutex_lock(&budget.lock);
-    budget.used -= bytes;
-    s->mem_used -= bytes;
-    if (bytes == BLOCK_COPY_POOLED && budget.nr_pooled < BLOCK_COPY_POOL_MAX) {
-        budget.pooled[budget.nr_pooled++] = buf;
-        buf = NULL;
-    }
-    if (!budget.used) {
-        pool_trim(BLOCK_COPY_POOL_MIN);
-    }
-    /* They look for themselves whether there is room now. */
-    QSIMPLEQ_CONCAT(&woken, &budget.waiters);
-    qemu_mutex_unlock(&budget.lock);
-    qemu_vfree(buf);
-    while ((w = QSIMPLEQ_FIRST(&woken))) {
-        Coroutine *co = w->co;
-
-        /* @w lies on the stack of @co. */
-        QSIMPLEQ_REMOVE_HEAD(&woken, entry);
-        aio_co_wake(co);
-    }
 }
 
 /* ---- Claims ---- */
@@ -291,14 +174,14 @@ static int coroutine_fn copy_through_buffer(BlockCopyPiece *p, bool *is_read)
 {
     BlockCopyState *s = p->s;
     int64_t bytes = p->claim.bytes;
-    void *buf = buffer_get(s, bytes);
+    void *buf = copy_buffer_get(&s->buffers, s->mem_align, bytes);
     QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, bytes);
     int ret;
 
     if (s->cfg.copy_up) {
         ret = bdrv_co_copy_up(s->cfg.target, p->source, p->claim.offset, bytes,
                               buf, is_read);
-        buffer_put(s, buf, bytes);
+        copy_buffer_put(&s->buffers, buf, bytes);
         return ret;
     }
     /* Waiting for the buffer or the data may have taken long. */
@@ -312,7 +195,7 @@ static int coroutine_fn copy_through_buffer(BlockCopyPiece *p, bool *is_read)
         ret = bdrv_co_pwritev(s->cfg.target, p->claim.offset, bytes, &qiov,
                               s->cfg.write_flags);
     }
-    buffer_put(s, buf, bytes);
+    copy_buffer_put(&s->buffers, buf, bytes);
     return ret;
 }
 

@@ -31,7 +31,7 @@
 
 #define CBW_MIN_CLUSTER     (64 * KiB)
 #define CBW_MAX_CHUNK       (1 * MiB)
-#define CBW_MAX_BYTES       (32 * MiB)
+#define CBW_MAX_BYTES       (16 * MiB)
 #define CBW_MAX_WORKERS     64
 
 typedef struct CbwCall CbwCall;

@@ -15,6 +15,11 @@
 /* Bounce buffers are not larger than this. */
 #define BOUNCE_MAX (1024 * 1024)
 
+/* Writes of at least this size are taken for those of a copy ... */
+#define BEHIND_MIN  (512 * KiB)
+/* ... of which the disk gets as much as this at a time. */
+#define BEHIND_STEP (64 * MiB)
+
 typedef struct FileData {
     FilePosixState *s;
     BlockDriverState *bs;
@@ -177,12 +182,64 @@ int coroutine_fn file_co_preadv_part(BlockDriverState *bs, int64_t offset,
     return file_co_data(bs, offset, bytes, qiov, qiov_offset, false);
 }
 
+static int file_behind_worker(void *opaque)
+{
+    FilePosixState *s = opaque;
+
+    /* Only begins to write: errors are for the next flush to tell. */
+    sync_file_range(s->fd, s->behind.start, s->behind.end - s->behind.start,
+                    SYNC_FILE_RANGE_WRITE);
+    return 0;
+}
+
+static void coroutine_fn file_behind_entry(void *opaque)
+{
+    BlockDriverState *bs = opaque;
+    FilePosixState *s = bs->opaque;
+
+    file_co_run(file_behind_worker, s);
+    s->behind = (FileBehind) { 0 };
+    bdrv_dec_in_flight(bs);
+}
+
+/*
+ * A copy through the page cache: let the disk write while the copy goes on,
+ * so that the flush at its end, which others' flushes wait for, is short.
+ */
+static void coroutine_fn file_write_behind(BlockDriverState *bs,
+                                           int64_t offset, int64_t bytes)
+{
+    FilePosixState *s = bs->opaque;
+    FileBehind *b = &s->behind;
+
+    if (bytes < BEHIND_MIN || file_is_direct(s) ||
+        (bs->open_flags & BDRV_O_NO_FLUSH) || b->bytes >= BEHIND_STEP) {
+        return;
+    }
+    if (!b->bytes || MAX(b->end, offset + bytes) - MIN(b->start, offset) >
+                     2 * BEHIND_STEP) {
+        *b = (FileBehind) { .start = offset, .end = offset };
+    }
+    b->start = MIN(b->start, offset);
+    b->end = MAX(b->end, offset + bytes);
+    b->bytes += bytes;
+    if (b->bytes >= BEHIND_STEP) {
+        bdrv_inc_in_flight(bs);
+        qemu_coroutine_enter(qemu_coroutine_create(file_behind_entry, bs));
+    }
+}
+
 int coroutine_fn file_co_pwritev_part(BlockDriverState *bs, int64_t offset,
                                       int64_t bytes, QEMUIOVector *qiov,
                                       size_t qiov_offset,
                                       BdrvRequestFlags flags)
 {
-    return file_co_data(bs, offset, bytes, qiov, qiov_offset, true);
+    int ret = file_co_data(bs, offset, bytes, qiov, qiov_offset, true);
+
+    if (ret == 0) {
+        file_write_behind(bs, offset, bytes);
+    }
+    return ret;
 }
 
 static int file_flush_worker(void *opaque)

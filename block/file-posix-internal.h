@@ -50,6 +50,13 @@ typedef struct FileReopen {
     bool check_cache_dropped;
 } FileReopen;
 
+/* Large writes that are in the page cache only: file-posix-aio.c. */
+typedef struct FileBehind {
+    int64_t start;
+    int64_t end;
+    int64_t bytes;
+} FileBehind;
+
 typedef struct FilePosixState {
     /* Immutable after open */
     char *filename;
@@ -72,6 +79,9 @@ typedef struct FilePosixState {
     FileLocks locks;
     int next_fd;            /* -1: ->fd stays */
     int next_open_flags;
+
+    /* The node's AioContext */
+    FileBehind behind;
 
     /* atomic */
     unsigned features;      /* FileFeature */

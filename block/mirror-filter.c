@@ -190,11 +190,6 @@ static int coroutine_fn plain_write(MirrorJob *s, BlockDriverState *bs,
     return ret;
 }
 
-static void note_guest(MirrorJob *s)
-{
-    s->guest_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
-}
-
 static int coroutine_fn mirror_top_write(BlockDriverState *bs,
                                          const MirrorWrite *w)
 {
@@ -203,7 +198,6 @@ static int coroutine_fn mirror_top_write(BlockDriverState *bs,
     if (!f->job) {
         return source_write(bs, w);
     }
-    note_guest(f->job);
     if (!f->job->write_through) {
         return plain_write(f->job, bs, w);
     }
@@ -227,11 +221,6 @@ static int coroutine_fn mirror_top_preadv(BlockDriverState *bs,
                                           size_t qiov_offset,
                                           BdrvRequestFlags flags)
 {
-    MirrorFilter *f = bs->opaque;
-
-    if (f->job) {
-        note_guest(f->job);
-    }
     return bdrv_co_preadv_part(bs->backing, offset, bytes, qiov, qiov_offset,
                                flags);
 }

@@ -28,8 +28,6 @@ typedef struct MirrorJob {
     int64_t granularity;        /* of dirty_bitmap */
     int64_t align;              /* of what is written to the target */
     int64_t max_chunk;          /* of one piece with data */
-    int64_t buf_size;           /* bytes in flight while the guest works */
-    int64_t idle_buf_size;      /* the same while it does not */
     BdrvDirtyBitmap *sync_bitmap;
     BitmapSyncMode bitmap_mode;
     bool is_commit;             /* the target is a backing node */
@@ -44,7 +42,6 @@ typedef struct MirrorJob {
     bool backoff;               /* an ignored error: don't spin */
     int ret;                    /* first error that ends the job */
     bool synced;                /* READY was reached */
-    int64_t guest_ns;           /* the filter's last request, REALTIME clock */
 
     /* The filter's writes: to both sides once write_through is set */
     bool write_through;

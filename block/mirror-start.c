@@ -17,8 +17,6 @@
 #define MIRROR_DEFAULT_BUF_SIZE (16 * MiB)
 /* Writers to one file take turns in the page cache: more only wait. */
 #define MIRROR_CACHED_BUF_SIZE  (8 * MiB)
-/* A disk that nobody else uses is not loaded before this is in flight. */
-#define MIRROR_IDLE_BUF_SIZE    (112 * MiB)
 #define MIRROR_MAX_CHUNK        (1 * MiB)
 #define MIRROR_MAX_PIECES       128
 
@@ -448,12 +446,6 @@ static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
         s->base = cfg->is_commit ? bdrv_skip_filters(cfg->target)
                                  : bdrv_backing_chain_next(cfg->bs);
     }
-    s->buf_size = buf_size;
-    /* Both sides of a commit are on one disk, as a rule: more in flight costs
-     * memory, but saves no time. */
-    s->idle_buf_size = cfg->buf_size || !direct || cfg->is_commit
-        ? buf_size : MIRROR_IDLE_BUF_SIZE;
-    s->guest_ns = INT64_MIN / 2;
     s->align = mirror_target_align(s);
     s->max_chunk = QEMU_ALIGN_UP(MIN(MIRROR_MAX_CHUNK, buf_size / 4),
                                  s->align);

@@ -27,8 +27,6 @@
 /* Dirty ranges are taken in hand up to this size at a time, which matters for
  * zeroes only: data is copied in smaller pieces. */
 #define MIRROR_MAX_RANGE    (1 * GiB)
-/* The guest counts as idle after so long without a request. */
-#define MIRROR_GUEST_IDLE_NS (1000 * SCALE_MS)
 /* Pause after an error that is to be ignored. */
 #define MIRROR_BACKOFF_NS   (10 * SCALE_MS)
 
@@ -304,14 +302,6 @@ static bool coroutine_fn mirror_start_piece(MirrorJob *s, int64_t *cost)
     return true;
 }
 
-/* A deep queue is quicker, and makes the guest's requests wait. */
-static void mirror_set_depth(MirrorJob *s, int64_t now)
-{
-    block_copy_set_max_bytes(s->copy,
-                             now - s->guest_ns < MIRROR_GUEST_IDLE_NS
-                             ? s->buf_size : s->idle_buf_size);
-}
-
 /* Copy for one time slice at most. Returns how long to sleep, ns. */
 static int64_t coroutine_fn mirror_copy_some(MirrorJob *s, bool *progress)
 {
@@ -320,7 +310,6 @@ static int64_t coroutine_fn mirror_copy_some(MirrorJob *s, bool *progress)
     int64_t delay = 0, cost = 0;
 
     *progress = false;
-    mirror_set_depth(s, now);
     while (delay <= 0 && s->ret >= 0 &&
            s->common.iostatus == BLOCK_DEVICE_IO_STATUS_OK &&
            mirror_start_piece(s, &cost)) {

@@ -41,6 +41,28 @@ void bitmap_clear(unsigned long *map, long start, long nr)
     fill(map, start, nr, false);
 }
 
+unsigned long bitmap_find_next_zero_area(const unsigned long *map,
+                                         unsigned long size,
+                                         unsigned long start,
+                                         unsigned long nr,
+                                         unsigned long align_mask)
+{
+    for (;;) {
+        unsigned long used;
+
+        start = find_next_zero_bit(map, size, start);
+        start = (start + align_mask) & ~align_mask;
+        if (start >= size || size - start < nr) {
+            return size;
+        }
+        used = find_next_bit(map, start + nr, start);
+        if (used == start + nr) {
+            return start;
+        }
+        start = used + 1;
+    }
+}
+
 long bitmap_count_one(const unsigned long *map, long nbits)
 {
     long i, n = 0;

@@ -56,8 +56,6 @@ typedef struct BlockCopyConfig {
 BlockCopyState *block_copy_state_new(const BlockCopyConfig *cfg);
 /* Nothing may be in flight. NULL is allowed. */
 void block_copy_state_free(BlockCopyState *s);
-/* Another limit for what is started from now on. */
-void block_copy_set_max_bytes(BlockCopyState *s, int64_t bytes);
 
 /*
  * Take the next piece of [@offset, @offset + @bytes) in hand: find out what

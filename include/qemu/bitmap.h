@@ -30,6 +30,13 @@ static inline bool bitmap_empty(const unsigned long *src, long nbits)
     return find_first_bit(src, nbits) == nbits;
 }
 
+/* The first run of @nr clear bits at or after @start whose number is a
+ * multiple of @align_mask + 1 (a power of two); @size or more: none. */
+unsigned long bitmap_find_next_zero_area(const unsigned long *map,
+                                         unsigned long size,
+                                         unsigned long start,
+                                         unsigned long nr,
+                                         unsigned long align_mask);
 void bitmap_set(unsigned long *map, long start, long nr);
 void bitmap_clear(unsigned long *map, long start, long nr);
 long bitmap_count_one(const unsigned long *map, long nbits);
