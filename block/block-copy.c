@@ -130,16 +130,20 @@ static void claim_insert(BlockCopyState *s, BlockCopyClaim *claim,
     QTAILQ_INSERT_TAIL(&s->claims, claim, entry);
 }
 
-void coroutine_fn block_copy_claim_begin(BlockCopyState *s,
+bool coroutine_fn block_copy_claim_begin(BlockCopyState *s,
                                          BlockCopyClaim *claim,
                                          int64_t offset, int64_t bytes)
 {
     BlockCopyClaim *c;
 
-    while ((c = find_overlap(s, offset, bytes))) {
+    while (!s->abandoned && (c = find_overlap(s, offset, bytes))) {
         qemu_co_queue_wait(&c->waiters, NULL);
     }
+    if (s->abandoned) {
+        return false;
+    }
     claim_insert(s, claim, offset, bytes);
+    return true;
 }
 
 void coroutine_fn block_copy_claim_end(BlockCopyState *s,
@@ -148,6 +152,24 @@ void coroutine_fn block_copy_claim_end(BlockCopyState *s,
     QTAILQ_REMOVE(&s->claims, claim, entry);
     qemu_co_queue_restart_all(&claim->waiters);
     qemu_co_queue_restart_all(&s->piece_done);
+}
+
+BlockCopyClaim *block_copy_next_claim(BlockCopyState *s, BlockCopyClaim *claim)
+{
+    return claim ? QTAILQ_NEXT(claim, entry) : QTAILQ_FIRST(&s->claims);
+}
+
+/* A claim that somebody waits for. */
+static BlockCopyClaim *find_waited_for(BlockCopyState *s)
+{
+    BlockCopyClaim *c;
+
+    QTAILQ_FOREACH(c, &s->claims, entry) {
+        if (!qemu_co_queue_empty(&c->waiters)) {
+            return c;
+        }
+    }
+    return NULL;
 }
 
 int64_t block_copy_next_free(BlockCopyState *s, int64_t offset, int64_t end,
@@ -442,6 +464,11 @@ void coroutine_fn block_copy_wait_all(BlockCopyState *s)
 
 void block_copy_abandon(BlockCopyState *s)
 {
+    BlockCopyClaim *c;
+
     s->abandoned = true;
     qemu_co_enter_all(&s->piece_done, NULL);
+    while ((c = find_waited_for(s))) {
+        qemu_co_enter_all(&c->waiters, NULL);
+    }
 }

@@ -176,16 +176,20 @@ static void coroutine_fn cbw_call_copy(void *opaque)
     int64_t end = call->offset + call->bytes;
     int64_t start, n;
     BlockCopyClaim claim;
+    bool claimed;
 
     /* Nobody else copies a part of this range meanwhile; what others have
      * copied when we get it has no bits any more. */
-    block_copy_claim_begin(s->copy, &claim, call->offset, call->bytes);
-    while (call->ret >= 0 && !s->abandoned &&
+    claimed = block_copy_claim_begin(s->copy, &claim, call->offset,
+                                     call->bytes);
+    while (claimed && call->ret >= 0 && !s->abandoned &&
            hbitmap_next_dirty_area(s->todo, call->offset, end, CBW_MAX_CHUNK,
                                    &start, &n)) {
         call->ret = cbw_copy_run(call->bs, start, n);
     }
-    block_copy_claim_end(s->copy, &claim);
+    if (claimed) {
+        block_copy_claim_end(s->copy, &claim);
+    }
     QLIST_REMOVE(call, entry);
     call->ended = true;
     qemu_co_queue_restart_all(&call->waiters);
@@ -416,7 +420,9 @@ static int coroutine_fn cbw_pdiscard_snapshot(BlockDriverState *bs,
     if (start >= end) {
         return 0;
     }
-    block_copy_claim_begin(s->copy, &claim, start, end - start);
+    if (!block_copy_claim_begin(s->copy, &claim, start, end - start)) {
+        return -ECANCELED;
+    }
     hbitmap_reset(s->todo, start, end - start);
     hbitmap_reset(s->copied, start, end - start);
     ret = bdrv_co_pdiscard(s->target, start, end - start);

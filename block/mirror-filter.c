@@ -32,6 +32,56 @@ typedef struct MirrorWrite {
     BdrvRequestFlags flags;
 } MirrorWrite;
 
+/*
+ * One that goes to both sides.  It may outlive the guest's request, whose
+ * buffer the guest could change between the two writes besides: both are made
+ * from a copy.  Counted by g_rc_box.
+ */
+typedef struct ThroughWrite {
+    MirrorWrite w;              /* w.qiov: &copy, or NULL */
+    QEMUIOVector copy;
+    void *buf;
+    int64_t start;              /* the units of job->align that it touches */
+    int64_t len;
+    bool is_read;               /* the source failed */
+} ThroughWrite;
+
+static void through_write_clear(void *opaque)
+{
+    ThroughWrite *tw = opaque;
+
+    qemu_vfree(tw->buf);
+}
+
+static void through_write_unref(void *opaque)
+{
+    g_rc_box_release_full(opaque, through_write_clear);
+}
+
+/* NULL: no memory. */
+static ThroughWrite *through_write_new(MirrorJob *s, const MirrorWrite *w)
+{
+    ThroughWrite *tw = g_rc_box_new0(ThroughWrite);
+    int64_t end = MIN(QEMU_ALIGN_UP(w->offset + w->bytes, s->align),
+                      s->length);
+
+    tw->w = *w;
+    tw->start = QEMU_ALIGN_DOWN(w->offset, s->align);
+    tw->len = end - tw->start;
+    if (w->qiov) {
+        tw->buf = qemu_try_blockalign(s->filter, w->bytes);
+        if (!tw->buf) {
+            through_write_unref(tw);
+            return NULL;
+        }
+        qemu_iovec_to_buf(w->qiov, w->qiov_offset, tw->buf, w->bytes);
+        qemu_iovec_init_buf(&tw->copy, tw->buf, w->bytes);
+        tw->w.qiov = &tw->copy;
+        tw->w.qiov_offset = 0;
+    }
+    return tw;
+}
+
 static int coroutine_fn source_write(BlockDriverState *bs,
                                      const MirrorWrite *w)
 {
@@ -51,87 +101,99 @@ static int coroutine_fn source_write(BlockDriverState *bs,
 /* Copy what the source has now: for ranges that the guest's data does not
  * fill, as the target can't fetch the rest of a unit from a backing file that
  * is not open yet. */
-static int coroutine_fn target_copy_units(MirrorJob *s, int64_t offset,
+static int coroutine_fn target_copy_units(MirrorTarget *t, int64_t offset,
                                           int64_t bytes, bool *is_read)
 {
-    void *buf = qemu_try_blockalign(s->filter, bytes);
+    void *buf = qemu_try_blockalign(blk_bs(t->blk), bytes);
     int ret;
 
     if (!buf) {
         return -ENOMEM;
     }
-    ret = bdrv_co_pread(s->filter->backing, offset, bytes, buf, 0);
+    ret = bdrv_co_pread(t->job->filter->backing, offset, bytes, buf, 0);
     *is_read = ret < 0;
+    if (t->abandoned) {
+        ret = -ECANCELED;
+    }
     if (ret >= 0) {
-        ret = bdrv_co_pwrite(blk_root(s->target), offset, bytes, buf, 0);
+        ret = bdrv_co_pwrite(blk_root(t->blk), offset, bytes, buf, 0);
     }
     qemu_vfree(buf);
     return ret;
 }
 
-static int coroutine_fn target_discard(MirrorJob *s, const MirrorWrite *w)
+static int coroutine_fn target_discard(MirrorTarget *t, const MirrorWrite *w)
 {
     int64_t pnum;
-    int ret = bdrv_co_block_status_above(s->filter->backing->bs, NULL,
+    int ret = bdrv_co_block_status_above(t->job->filter->backing->bs, NULL,
                                          w->offset, w->bytes, &pnum, NULL,
                                          NULL);
 
+    if (t->abandoned) {
+        return -ECANCELED;
+    }
     /* What reads as zeroes now must do so in the target as well. */
     if (ret >= 0 && (ret & BDRV_BLOCK_ZERO) && pnum >= w->bytes) {
-        return bdrv_co_pwrite_zeroes(blk_root(s->target), w->offset, w->bytes,
+        return bdrv_co_pwrite_zeroes(blk_root(t->blk), w->offset, w->bytes,
                                      BDRV_REQ_MAY_UNMAP);
     }
     if (ret >= 0 && !(ret & BDRV_BLOCK_DATA) && pnum >= w->bytes) {
-        return bdrv_co_pdiscard(blk_root(s->target), w->offset, w->bytes);
+        return bdrv_co_pdiscard(blk_root(t->blk), w->offset, w->bytes);
     }
     return -EAGAIN;
 }
 
-/* The same to the target; offset and bytes of the units are @start, @len. */
-static int coroutine_fn target_write(MirrorJob *s, const MirrorWrite *w,
-                                     int64_t start, int64_t len, bool *is_read)
+/* Of a range that can't be written like the source. */
+static int coroutine_fn target_catch_up(MirrorTarget *t, ThroughWrite *tw)
 {
+    MirrorJob *s = t->job;
+    int64_t done, n;
+    int ret = 0;
+
+    /* Leave it to the job's background copy while there is one, else copy. */
+    if (!s->common.deferred_to_main_loop) {
+        bdrv_set_dirty_bitmap(s->dirty_bitmap, tw->w.offset, tw->w.bytes);
+        return 0;
+    }
+    for (done = 0; done < tw->len && ret >= 0 && !t->abandoned; done += n) {
+        n = MIN(tw->len - done, 1 * MiB);
+        ret = target_copy_units(t, tw->start + done, n, &tw->is_read);
+    }
+    return ret;
+}
+
+/* The same to the target. */
+static int coroutine_fn target_write(MirrorTarget *t, void *opaque)
+{
+    ThroughWrite *tw = opaque;
+    MirrorWrite *w = &tw->w;
+    MirrorJob *s = t->job;
+    bool whole = s->align <= s->granularity ||
+                 (tw->start == w->offset && tw->len == w->bytes);
     int ret;
 
-    *is_read = false;
     switch (w->kind) {
     case MIRROR_WRITE:
-        if (s->align > s->granularity &&
-            (start != w->offset || len != w->bytes)) {
-            return target_copy_units(s, start, len, is_read);
+        if (!whole) {
+            return target_copy_units(t, tw->start, tw->len, &tw->is_read);
         }
-        return bdrv_co_pwritev(blk_root(s->target), w->offset, w->bytes,
-                               w->qiov, w->flags & BDRV_REQ_FUA);
+        return bdrv_co_pwritev(blk_root(t->blk), w->offset, w->bytes, w->qiov,
+                               w->flags & BDRV_REQ_FUA);
     case MIRROR_ZERO:
-        if (s->align > s->granularity &&
-            (start != w->offset || len != w->bytes)) {
-            break;
+        if (whole) {
+            return bdrv_co_pwrite_zeroes(blk_root(t->blk), w->offset, w->bytes,
+                                         w->flags & (BDRV_REQ_FUA |
+                                                     BDRV_REQ_MAY_UNMAP));
         }
-        return bdrv_co_pwrite_zeroes(blk_root(s->target), w->offset, w->bytes,
-                                     w->flags & (BDRV_REQ_FUA |
-                                                 BDRV_REQ_MAY_UNMAP));
+        break;
     case MIRROR_DISCARD:
-        ret = target_discard(s, w);
+        ret = target_discard(t, w);
         if (ret != -EAGAIN) {
             return ret;
         }
         break;
     }
-    /* Leave it to the job's background copy while there is one, else copy. */
-    if (!s->common.deferred_to_main_loop) {
-        bdrv_set_dirty_bitmap(s->dirty_bitmap, w->offset, w->bytes);
-        return 0;
-    }
-    for (int64_t done = 0; done < len; ) {
-        int64_t n = MIN(len - done, 1 * MiB);
-
-        ret = target_copy_units(s, start + done, n, is_read);
-        if (ret < 0) {
-            return ret;
-        }
-        done += n;
-    }
-    return 0;
+    return target_catch_up(t, tw);
 }
 
 /* Units of the bitmap that lie in the range wholly are equal now. */
@@ -148,32 +210,42 @@ static void clear_dirty_inside(MirrorJob *s, int64_t offset, int64_t bytes)
     }
 }
 
-static int coroutine_fn write_through(MirrorJob *s, BlockDriverState *bs,
-                                      const MirrorWrite *w)
+/* The source has it; now the target. */
+static void coroutine_fn write_target_too(MirrorJob *s, ThroughWrite *tw)
 {
-    int64_t start = QEMU_ALIGN_DOWN(w->offset, s->align);
-    int64_t end = MIN(QEMU_ALIGN_UP(w->offset + w->bytes, s->align),
-                      s->length);
-    BlockCopyClaim claim;
-    bool is_read = false;
-    int ret, target_ret;
+    MirrorTarget *t = s->target;
+    int ret;
 
-    block_copy_claim_begin(s->copy, &claim, start, end - start);
-    ret = source_write(bs, w);
-    if (ret < 0 || s->common.iostatus != BLOCK_DEVICE_IO_STATUS_OK ||
-        s->ret < 0) {
-        /* Unknown content, or a target that is known to fail. */
-        bdrv_set_dirty_bitmap(s->dirty_bitmap, w->offset, w->bytes);
-    } else {
-        if (w->kind == MIRROR_WRITE) {
-            clear_dirty_inside(s, w->offset, w->bytes);
-        }
-        target_ret = target_write(s, w, start, end - start, &is_read);
-        if (target_ret < 0) {
-            mirror_range_failed(s, w->offset, w->bytes, target_ret, is_read);
-        }
+    if (tw->w.kind == MIRROR_WRITE) {
+        clear_dirty_inside(s, tw->w.offset, tw->w.bytes);
     }
-    block_copy_claim_end(s->copy, &claim);
+    ret = mirror_target_call(t, target_write, g_rc_box_acquire(tw),
+                             through_write_unref);
+    if (t->abandoned) {
+        bdrv_set_dirty_bitmap(s->dirty_bitmap, tw->w.offset, tw->w.bytes);
+    } else if (ret < 0) {
+        mirror_range_failed(s, tw->w.offset, tw->w.bytes, ret, tw->is_read);
+    }
+}
+
+static int coroutine_fn write_through(MirrorJob *s, BlockDriverState *bs,
+                                      ThroughWrite *tw)
+{
+    BlockCopyClaim claim;
+    bool claimed = block_copy_claim_begin(s->target->copy, &claim, tw->start,
+                                          tw->len);
+    int ret = source_write(bs, &tw->w);
+
+    if (ret < 0 || s->common.iostatus != BLOCK_DEVICE_IO_STATUS_OK ||
+        s->ret < 0 || s->target->abandoned) {
+        /* Unknown content, or a target that is known to fail. */
+        bdrv_set_dirty_bitmap(s->dirty_bitmap, tw->w.offset, tw->w.bytes);
+    } else {
+        write_target_too(s, tw);
+    }
+    if (claimed) {
+        block_copy_claim_end(s->target->copy, &claim);
+    }
     return ret;
 }
 
@@ -194,6 +266,8 @@ static int coroutine_fn mirror_top_write(BlockDriverState *bs,
                                          const MirrorWrite *w)
 {
     MirrorFilter *f = bs->opaque;
+    ThroughWrite *tw;
+    int ret;
 
     if (!f->job) {
         return source_write(bs, w);
@@ -201,7 +275,13 @@ static int coroutine_fn mirror_top_write(BlockDriverState *bs,
     if (!f->job->write_through) {
         return plain_write(f->job, bs, w);
     }
-    return write_through(f->job, bs, w);
+    tw = through_write_new(f->job, w);
+    if (!tw) {
+        return -ENOMEM;
+    }
+    ret = write_through(f->job, bs, tw);
+    through_write_unref(tw);
+    return ret;
 }
 
 void coroutine_fn mirror_begin_write_through(MirrorJob *s)
@@ -225,36 +305,15 @@ static int coroutine_fn mirror_top_preadv(BlockDriverState *bs,
                                flags);
 }
 
-/*
- * In write-through mode the guest could change its buffer between the two
- * writes: they are made from a copy.
- */
 static int coroutine_fn mirror_top_pwritev(BlockDriverState *bs,
                                            int64_t offset, int64_t bytes,
                                            QEMUIOVector *qiov,
                                            size_t qiov_offset,
                                            BdrvRequestFlags flags)
 {
-    MirrorFilter *f = bs->opaque;
     MirrorWrite w = { MIRROR_WRITE, offset, bytes, qiov, qiov_offset, flags };
-    QEMUIOVector part;
-    void *copy;
-    int ret;
 
-    if (!f->job || !f->job->write_through) {
-        return mirror_top_write(bs, &w);
-    }
-    copy = qemu_try_blockalign(bs, bytes);
-    if (!copy) {
-        return -ENOMEM;
-    }
-    qemu_iovec_to_buf(qiov, qiov_offset, copy, bytes);
-    qemu_iovec_init_buf(&part, copy, bytes);
-    w.qiov = &part;
-    w.qiov_offset = 0;
-    ret = mirror_top_write(bs, &w);
-    qemu_vfree(copy);
-    return ret;
+    return mirror_top_write(bs, &w);
 }
 
 static int coroutine_fn mirror_top_pwrite_zeroes(BlockDriverState *bs,

@@ -11,11 +11,24 @@
 #include "block/blockjob_int.h"
 #include "sysemu/block-backend.h"
 
+typedef struct MirrorTargetCall MirrorTargetCall;
+
+/* What the job writes to: mirror-target.c. */
+typedef struct MirrorTarget {
+    struct MirrorJob *job;      /* not to be touched once abandoned */
+    BlockBackend *blk;
+    BlockCopyState *copy;       /* NULL until the job is set up */
+    bool abandoned;             /* nobody waits for it any more */
+    bool dropped;               /* ... and the job has gone */
+    int refs;
+    QLIST_HEAD(, MirrorTargetCall) calls;
+} MirrorTarget;
+
 typedef struct MirrorJob {
     BlockJob common;
 
     /* Immutable once started */
-    BlockBackend *target;       /* NULL after the end */
+    MirrorTarget *target;       /* NULL after the end */
     BlockDriverState *filter;   /* mirror_top, above the source */
     BlockDriverState *base;     /* its content is not copied; may be NULL */
     char *replaces;
@@ -35,7 +48,6 @@ typedef struct MirrorJob {
 
     /* The job's AioContext */
     BdrvDirtyBitmap *dirty_bitmap; /* what the target lacks */
-    BlockCopyState *copy;
     bool scanning;              /* dirty_bitmap is being set up */
     int64_t cursor;             /* where to look for dirty ranges */
     int64_t bytes_started;      /* pieces in flight, of any kind */
@@ -73,6 +85,31 @@ void mirror_piece_done(void *opaque, int64_t offset, int64_t bytes, int ret,
                        bool is_read);
 void coroutine_fn mirror_pause(BlockJob *job);
 int64_t mirror_dirty_bytes(BlockJob *job);
+
+/* ---- mirror-target.c ---- */
+
+/* In a coroutine; 0 or -errno. */
+typedef int coroutine_fn MirrorTargetFunc(MirrorTarget *t, void *arg);
+
+/* Main thread. Takes over the reference to @blk. */
+MirrorTarget *mirror_target_new(MirrorJob *job, BlockBackend *blk);
+/* Main thread: the job has no more to do with it. Requests are in flight only
+ * if it was abandoned. */
+void mirror_target_drop(MirrorTarget *t);
+/*
+ * Call @func, which sends requests to the target, and wait for its value, or
+ * until the target is abandoned: -ECANCELED.  In that case @func goes on by
+ * itself; @arg_unref is called for @arg when it has ended.
+ */
+int coroutine_fn mirror_target_call(MirrorTarget *t, MirrorTargetFunc *func,
+                                    void *arg, GDestroyNotify arg_unref);
+/* A request has ended, maybe one of an abandoned target. */
+void mirror_target_request_done(MirrorTarget *t);
+/* What the target gets is worth nothing any more: who waits for it goes on.
+ * Any thread that holds the AioContext. */
+void mirror_target_abandon(MirrorTarget *t);
+
+/* ---- mirror-filter.c ---- */
 
 /* From now on guest writes go to both sides; returns when the last one that
  * does not is over and dirty bits are no longer set by writes. */

@@ -114,7 +114,7 @@ static int mirror_exit(MirrorJob *s, bool abort)
     }
     s->exited = true;
     src = filter->backing->bs;
-    target_bs = blk_bs(s->target);
+    target_bs = blk_bs(s->target->blk);
     bdrv_ref(filter);
     bdrv_ref(src);
     bdrv_ref(target_bs);
@@ -132,14 +132,12 @@ static int mirror_exit(MirrorJob *s, bool abort)
     mirror_finish_sync_bitmap(s, ret);
     bdrv_release_dirty_bitmap(s->dirty_bitmap);
     s->dirty_bitmap = NULL;
-    block_copy_state_free(s->copy);
-    s->copy = NULL;
 
     /* Permissions that would stand in the way of the new graph */
     if (s->is_commit) {
         bdrv_unfreeze_backing_chain(filter, target_bs);
     }
-    blk_unref(s->target);
+    mirror_target_drop(s->target);
     s->target = NULL;
     block_job_remove_all_bdrv(job);
     f->stop = true;
@@ -199,7 +197,7 @@ static void mirror_complete(BlockJob *job, Error **errp)
         return;
     }
     if (s->backing_mode == MIRROR_OPEN_BACKING_CHAIN) {
-        BlockDriverState *target = bdrv_skip_filters(blk_bs(s->target));
+        BlockDriverState *target = bdrv_skip_filters(blk_bs(s->target->blk));
 
         if (!target->backing &&
             bdrv_open_backing_file(target, NULL, "backing", errp) < 0) {
@@ -225,21 +223,35 @@ static void mirror_attached_aio_context(BlockJob *job, AioContext *new_context)
 {
     MirrorJob *s = container_of(job, MirrorJob, common);
 
-    blk_set_aio_context(s->target, new_context, &error_abort);
+    if (s->target) {
+        blk_set_aio_context(s->target->blk, new_context, &error_abort);
+    }
 }
 
 static void mirror_drain(BlockJob *job)
 {
     MirrorJob *s = container_of(job, MirrorJob, common);
 
-    if (s->target) {
-        BlockBackend *target = s->target;
+    if (s->target && !s->target->abandoned) {
+        BlockBackend *target = s->target->blk;
 
         /* The job may end while we wait. */
         blk_ref(target);
         blk_drain(target);
         blk_unref(target);
     }
+}
+
+/* What the target has been given is worth nothing any more. */
+static void mirror_cancel(BlockJob *job)
+{
+    MirrorJob *s = container_of(job, MirrorJob, common);
+    BlockCopyClaim *claim = NULL;
+
+    while ((claim = block_copy_next_claim(s->target->copy, claim))) {
+        bdrv_set_dirty_bitmap(s->dirty_bitmap, claim->offset, claim->bytes);
+    }
+    mirror_target_abandon(s->target);
 }
 
 static const BlockJobDriver mirror_job_driver = {
@@ -250,6 +262,7 @@ static const BlockJobDriver mirror_job_driver = {
     .prepare                = mirror_prepare,
     .abort                  = mirror_abort,
     .clean                  = mirror_clean,
+    .cancel                 = mirror_cancel,
     .pause                  = mirror_pause,
     .attached_aio_context   = mirror_attached_aio_context,
     .drain                  = mirror_drain,
@@ -348,7 +361,7 @@ static BlockDriverState *mirror_insert_filter(const MirrorJobConfig *cfg,
  * yet, whole clusters. */
 static int64_t mirror_target_align(MirrorJob *s)
 {
-    BlockDriverState *target = bdrv_skip_filters(blk_bs(s->target));
+    BlockDriverState *target = bdrv_skip_filters(blk_bs(s->target->blk));
     BlockDriverInfo bdi;
 
     if (*target->backing_file && !target->backing &&
@@ -391,7 +404,7 @@ static bool mirror_grow_base(MirrorJob *s, const MirrorJobConfig *cfg,
     int64_t length = bdrv_getlength(cfg->bs);
 
     return bdrv_getlength(cfg->target) >= length ||
-           bdrv_truncate(blk_root(s->target), length, false,
+           bdrv_truncate(blk_root(s->target->blk), length, false,
                          PREALLOC_MODE_OFF, 0, errp) >= 0;
 }
 
@@ -400,19 +413,21 @@ static bool mirror_attach_target(MirrorJob *s, const MirrorJobConfig *cfg,
 {
     AioContext *ctx = bdrv_get_aio_context(cfg->bs);
     uint64_t perm = BLK_PERM_WRITE;
+    BlockBackend *blk;
 
     if (bdrv_getlength(cfg->target) < bdrv_getlength(cfg->bs)) {
         perm |= BLK_PERM_RESIZE;
     }
-    s->target = blk_new(perm, cfg->is_commit
-                        ? BLK_PERM_WRITE_UNCHANGED | BLK_PERM_WRITE |
-                          BLK_PERM_CONSISTENT_READ | BLK_PERM_GRAPH_MOD
-                        : BLK_PERM_WRITE_UNCHANGED);
-    blk_set_force_allow_inactivate(s->target);
-    blk_set_allow_aio_context_change(s->target, true);
-    blk_set_disable_request_queuing(s->target, true);
+    blk = blk_new(perm, cfg->is_commit
+                  ? BLK_PERM_WRITE_UNCHANGED | BLK_PERM_WRITE |
+                    BLK_PERM_CONSISTENT_READ | BLK_PERM_GRAPH_MOD
+                  : BLK_PERM_WRITE_UNCHANGED);
+    s->target = mirror_target_new(s, blk);
+    blk_set_force_allow_inactivate(blk);
+    blk_set_allow_aio_context_change(blk, true);
+    blk_set_disable_request_queuing(blk, true);
     if (bdrv_try_change_aio_context(cfg->target, ctx, NULL, errp) < 0 ||
-        blk_insert_bs(s->target, cfg->target, errp) < 0) {
+        blk_insert_bs(blk, cfg->target, errp) < 0) {
         return false;
     }
     return block_job_add_bdrv(&s->common, "source", cfg->bs, 0,
@@ -453,7 +468,7 @@ static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
     qemu_co_queue_init(&s->plain_done);
     copy = (BlockCopyConfig) {
         .source = s->filter->backing,
-        .target = blk_root(s->target),
+        .target = blk_root(s->target->blk),
         .length = s->length,
         .align = s->align,
         .max_chunk = s->max_chunk,
@@ -461,9 +476,9 @@ static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
         .max_pieces = MIRROR_MAX_PIECES,
         .unmap = cfg->unmap,
         .done = mirror_piece_done,
-        .opaque = s,
+        .opaque = s->target,
     };
-    s->copy = block_copy_state_new(&copy);
+    s->target->copy = block_copy_state_new(&copy);
 }
 
 /* Take the filter, and all that was made, away again. */
@@ -476,14 +491,13 @@ static void mirror_undo_start(MirrorJob *s, BlockDriverState *filter)
     if (s) {
         bdrv_ref(filter);
         if (s->is_commit) {
-            bdrv_unfreeze_backing_chain(filter, blk_bs(s->target));
+            bdrv_unfreeze_backing_chain(filter, blk_bs(s->target->blk));
         }
-        block_copy_state_free(s->copy);
         if (s->dirty_bitmap) {
             bdrv_release_dirty_bitmap(s->dirty_bitmap);
         }
         g_free(s->replaces);
-        blk_unref(s->target);
+        mirror_target_drop(s->target);
         block_job_early_fail(&s->common);
     }
     bdrv_child_refresh_perms(filter, filter->backing, &error_abort);

@@ -80,8 +80,13 @@ void mirror_range_failed(MirrorJob *s, int64_t offset, int64_t bytes, int ret,
 void mirror_piece_done(void *opaque, int64_t offset, int64_t bytes, int ret,
                        bool is_read)
 {
-    MirrorJob *s = opaque;
+    MirrorTarget *t = opaque;
+    MirrorJob *s = t->job;
 
+    if (t->abandoned) {
+        mirror_target_request_done(t);
+        return;
+    }
     s->bytes_started -= bytes;
     if (ret < 0) {
         mirror_range_failed(s, offset, bytes, ret, is_read);
@@ -94,7 +99,7 @@ void coroutine_fn mirror_pause(BlockJob *job)
 {
     MirrorJob *s = container_of(job, MirrorJob, common);
 
-    block_copy_wait_all(s->copy);
+    block_copy_wait_all(s->target->copy);
 }
 
 static bool mirror_must_stop(MirrorJob *s)
@@ -126,7 +131,38 @@ static void coroutine_fn mirror_breathe(MirrorJob *s, int64_t *last_ns)
 static bool mirror_counts_holes(MirrorJob *s)
 {
     return s->backing_mode != MIRROR_SOURCE_BACKING_CHAIN &&
-           !bdrv_can_write_zeroes_with_unmap(blk_bs(s->target));
+           !bdrv_can_write_zeroes_with_unmap(blk_bs(s->target->blk));
+}
+
+typedef struct StatusQuery {
+    int64_t offset;
+    int64_t bytes;
+    int64_t pnum;
+} StatusQuery;
+
+static int coroutine_fn target_status(MirrorTarget *t, void *opaque)
+{
+    StatusQuery *q = opaque;
+    int ret = bdrv_co_block_status_above(blk_bs(t->blk), NULL, q->offset,
+                                         q->bytes, &q->pnum, NULL, NULL);
+
+    return ret < 0 ? ret : !!(ret & BDRV_BLOCK_ZERO);
+}
+
+/* 1 or 0 for the first *@pnum bytes, or -errno. */
+static int coroutine_fn target_reads_zeroes(MirrorJob *s, int64_t offset,
+                                            int64_t bytes, int64_t *pnum)
+{
+    StatusQuery *q = g_rc_box_new0(StatusQuery);
+    int ret;
+
+    q->offset = offset;
+    q->bytes = bytes;
+    ret = mirror_target_call(s->target, target_status, g_rc_box_acquire(q),
+                             g_rc_box_release);
+    *pnum = ret < 0 ? 0 : q->pnum;
+    g_rc_box_release(q);
+    return ret;
 }
 
 /*
@@ -171,13 +207,12 @@ static bool coroutine_fn extent_is_dirty(MirrorJob *s, int64_t offset,
         }
         *done = ret;
     }
-    ret = bdrv_co_block_status_above(blk_bs(s->target), NULL, offset, *pnum,
-                                     &target_num, NULL, NULL);
+    ret = target_reads_zeroes(s, offset, *pnum, &target_num);
     if (ret < 0 || target_num == 0) {
         return true;
     }
     *pnum = target_num;
-    return !(ret & BDRV_BLOCK_ZERO);
+    return !ret;
 }
 
 /* [start, end) is done, but for granules that are dirty by a neighbour. */
@@ -270,7 +305,7 @@ static bool mirror_next_range(MirrorJob *s, int64_t *offset, int64_t *bytes)
         }
         start = QEMU_ALIGN_DOWN(dirty, s->align);
         end = MIN(QEMU_ALIGN_UP(dirty + n, s->align), s->length);
-        *offset = block_copy_next_free(s->copy, start, end, &free_bytes);
+        *offset = block_copy_next_free(s->target->copy, start, end, &free_bytes);
         if (free_bytes > 0) {
             *bytes = free_bytes;
             return true;
@@ -284,16 +319,16 @@ static bool coroutine_fn mirror_start_piece(MirrorJob *s, int64_t *cost)
 {
     int64_t offset, bytes, known, started;
 
-    if (block_copy_full(s->copy) || !mirror_next_range(s, &offset, &bytes)) {
+    if (block_copy_full(s->target->copy) || !mirror_next_range(s, &offset, &bytes)) {
         return false;
     }
-    known = block_copy_known_data(s->copy, offset);
+    known = block_copy_known_data(s->target->copy, offset);
     if (known) {
         bytes = MIN(bytes, QEMU_ALIGN_UP(MIN(known, s->max_chunk), s->align));
     }
     bdrv_reset_dirty_bitmap(s->dirty_bitmap, offset, bytes);
     s->bytes_started += bytes;
-    started = block_copy_start(s->copy, offset, bytes, cost);
+    started = block_copy_start(s->target->copy, offset, bytes, cost);
     if (started < bytes) {
         s->bytes_started -= bytes - started;
         mirror_set_dirty(s, offset + started, bytes - started);
@@ -322,13 +357,18 @@ static int64_t coroutine_fn mirror_copy_some(MirrorJob *s, bool *progress)
     return delay;
 }
 
+static int coroutine_fn target_flush(MirrorTarget *t, void *opaque)
+{
+    return blk_co_flush(t->blk);
+}
+
 /* The target is in sync: to stable storage with it. 0, or -errno if the
  * caller has to look again. */
 static int coroutine_fn mirror_flush_target(MirrorJob *s)
 {
-    int ret = blk_co_flush(s->target);
+    int ret = mirror_target_call(s->target, target_flush, NULL, NULL);
 
-    if (ret < 0 &&
+    if (ret < 0 && !s->target->abandoned &&
         block_job_error_action(&s->common, s->on_target_error, false, -ret) ==
         BLOCK_ERROR_ACTION_REPORT && s->ret >= 0) {
         s->ret = ret;
@@ -339,7 +379,7 @@ static int coroutine_fn mirror_flush_target(MirrorJob *s)
 
 static bool mirror_is_idle(MirrorJob *s)
 {
-    return !block_copy_busy(s->copy) &&
+    return !block_copy_busy(s->target->copy) &&
            bdrv_get_dirty_count(s->dirty_bitmap) == 0;
 }
 
@@ -402,7 +442,7 @@ static void coroutine_fn mirror_loop(MirrorJob *s)
             last_ns = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
             block_job_sleep_ns(job, delay);
         } else if (!progress && s->ret >= 0) {
-            block_copy_wait_one(s->copy);
+            block_copy_wait_one(s->target->copy);
         }
     }
 }
@@ -425,7 +465,7 @@ void coroutine_fn mirror_run(void *opaque)
     if (!mirror_must_stop(s)) {
         mirror_loop(s);
     }
-    block_copy_wait_all(s->copy);
+    block_copy_wait_all(s->target->copy);
     if (s->common.cancelled && s->ret >= 0) {
         s->ret = -ECANCELED;
     }

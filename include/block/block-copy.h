@@ -86,7 +86,8 @@ bool block_copy_busy(BlockCopyState *s);
 
 /*
  * A range that somebody else works on (a write that goes to both sides):
- * pieces and other claims wait for it.  _begin() waits for what overlaps.
+ * pieces and other claims wait for it.  _begin() waits for what overlaps, and
+ * claims nothing, which it says by false, when the copy is abandoned.
  */
 typedef struct BlockCopyClaim {
     int64_t offset;
@@ -94,11 +95,15 @@ typedef struct BlockCopyClaim {
     CoQueue waiters;
     QTAILQ_ENTRY(BlockCopyClaim) entry;
 } BlockCopyClaim;
-void coroutine_fn block_copy_claim_begin(BlockCopyState *s,
+bool coroutine_fn block_copy_claim_begin(BlockCopyState *s,
                                          BlockCopyClaim *claim,
                                          int64_t offset, int64_t bytes);
 void coroutine_fn block_copy_claim_end(BlockCopyState *s,
                                        BlockCopyClaim *claim);
+
+/* All claims and pieces, in no order: the one after @claim, or the first if that
+ * is NULL; NULL after the last. */
+BlockCopyClaim *block_copy_next_claim(BlockCopyState *s, BlockCopyClaim *claim);
 
 /* Copy a range that the caller has claimed, in the caller's coroutine: done()
  * is not called.  0 or -errno; *@is_read is set if the source failed. */
