@@ -4,7 +4,7 @@
  * QMP: x-job-explain, what a job waits for.
  *
  * Reasons that lie in the job's state come first, then drained nodes, then
- * for each node below the job its oldest request in flight.
+ * for each node below the job its oldest request in flight, and its flush.
  */
 #include "qemu/osdep.h"
 #include "block/block_int.h"
@@ -137,6 +137,46 @@ static BdrvTrackedRequest *oldest_request(BlockDriverState *bs)
     return oldest;
 }
 
+static const char *driver_name(BlockDriverState *bs)
+{
+    return bs->drv ? bs->drv->format_name : "no driver";
+}
+
+/* An entry for a request that was started at @start_ns. */
+static JobObstacle *G_GNUC_PRINTF(5, 6)
+add_request(GPtrArray *list, BlockDriverState *bs, const char *operation,
+            int64_t start_ns, const char *fmt, ...)
+{
+    int64_t age = MAX(get_clock_coarse() - start_ns, 0);
+    unsigned n = atomic_read(&bs->in_flight);
+    g_autofree char *what = NULL;
+    JobObstacle *o;
+    va_list ap;
+
+    va_start(ap, fmt);
+    what = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    o = add_obstacle(list, JOB_OBSTACLE_REASON_REQUEST,
+                     "node '%s' (%s) has been at a %s%s for %.1f s; "
+                     "%u in flight there", bs->node_name, driver_name(bs),
+                     operation, what, age / 1e9, n);
+    o->has_node = o->has_driver = o->has_operation = true;
+    o->node = g_strdup(bs->node_name);
+    o->driver = g_strdup(driver_name(bs));
+    o->operation = g_strdup(operation);
+    o->has_age = o->has_in_flight = true;
+    o->age = age;
+    o->in_flight = n;
+    return o;
+}
+
+static void explain_flush(BlockDriverState *bs, GPtrArray *list)
+{
+    if (bs->active_flush_req) {
+        add_request(list, bs, "flush", bs->flush_start_ns, "%s", "");
+    }
+}
+
 static void explain_requests(BlockDriverState *bs, GPtrArray *list)
 {
     static const char *const operations[] = {
@@ -146,29 +186,16 @@ static void explain_requests(BlockDriverState *bs, GPtrArray *list)
         [BDRV_TRACKED_TRUNCATE] = "truncate",
     };
     BdrvTrackedRequest *req = oldest_request(bs);
-    const char *driver = bs->drv ? bs->drv->format_name : "no driver";
-    unsigned n = atomic_read(&bs->in_flight);
-    int64_t age;
     JobObstacle *o;
 
-    if (!req) {
-        return;
+    if (req) {
+        o = add_request(list, bs, operations[req->type], req->start_ns,
+                        " of %" PRId64 " bytes at %" PRId64, req->bytes,
+                        req->offset);
+        o->has_offset = o->has_bytes = true;
+        o->offset = req->offset;
+        o->bytes = req->bytes;
     }
-    age = MAX(get_clock_coarse() - req->start_ns, 0);
-    o = add_obstacle(list, JOB_OBSTACLE_REASON_REQUEST,
-                     "node '%s' (%s) has been at a %s of %" PRId64
-                     " bytes at %" PRId64 " for %.1f s; %u in flight there",
-                     bs->node_name, driver, operations[req->type], req->bytes,
-                     req->offset, age / 1e9, n);
-    o->has_node = o->has_driver = o->has_operation = true;
-    o->node = g_strdup(bs->node_name);
-    o->driver = g_strdup(driver);
-    o->operation = g_strdup(operations[req->type]);
-    o->has_offset = o->has_bytes = o->has_age = o->has_in_flight = true;
-    o->offset = req->offset;
-    o->bytes = req->bytes;
-    o->age = age;
-    o->in_flight = n;
 }
 
 static int by_age(gconstpointer a, gconstpointer b)
@@ -188,6 +215,7 @@ static void explain_nodes(BlockJob *job, GPtrArray *list)
     for (i = 0; i < nodes->len; i++) {
         explain_drain(g_ptr_array_index(nodes, i), list);
         explain_requests(g_ptr_array_index(nodes, i), requests);
+        explain_flush(g_ptr_array_index(nodes, i), requests);
     }
     g_ptr_array_sort(requests, by_age);
     for (i = 0; i < requests->len; i++) {

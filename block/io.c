@@ -906,6 +906,7 @@ int coroutine_fn bdrv_co_flush(BlockDriverState *bs)
         qemu_co_queue_wait(&bs->flush_queue, NULL);
     }
     bs->active_flush_req = true;
+    bs->flush_start_ns = get_clock_coarse();
     ret = flush_node(bs, gen);
     if (ret >= 0 && (int)(gen - bs->flushed_gen) > 0) {
         bs->flushed_gen = gen;

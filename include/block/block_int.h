@@ -454,6 +454,7 @@ struct BlockDriverState {
     QLIST_HEAD(, BdrvTrackedRequest) tracked_requests;
     CoQueue flush_queue;
     bool active_flush_req;
+    int64_t flush_start_ns;     /* of that one; get_clock_coarse() */
     unsigned write_gen;             /* atomic; completed writes */
     unsigned flushed_gen;
     uint64_t wr_highest_offset;     /* atomic */
