@@ -14,19 +14,25 @@
 
 #define DEFAULT_WORKERS 64
 
-/* Does @mode make sense for the bitmap that was given? */
+/* sync=incremental is a name for a mode of sync=bitmap. */
+static bool check_incremental(const BackupCommon *arg, Error **errp)
+{
+    if (arg->sync == MIRROR_SYNC_MODE_INCREMENTAL && arg->has_bitmap_mode &&
+        arg->bitmap_mode != BITMAP_SYNC_MODE_ON_SUCCESS) {
+        error_setg(errp, "Bitmap sync mode must be '%s' when using sync "
+                   "mode '%s'",
+                   BitmapSyncMode_str(BITMAP_SYNC_MODE_ON_SUCCESS),
+                   MirrorSyncMode_str(arg->sync));
+        return false;
+    }
+    return true;
+}
+
+/* Does the mode make sense for the bitmap that was given? */
 static bool check_bitmap_mode(const BackupCommon *arg, BackupJobConfig *cfg,
                               Error **errp)
 {
     if (arg->sync == MIRROR_SYNC_MODE_INCREMENTAL) {
-        if (arg->has_bitmap_mode &&
-            arg->bitmap_mode != BITMAP_SYNC_MODE_ON_SUCCESS) {
-            error_setg(errp, "Bitmap sync mode must be '%s' when using sync "
-                       "mode '%s'",
-                       BitmapSyncMode_str(BITMAP_SYNC_MODE_ON_SUCCESS),
-                       MirrorSyncMode_str(arg->sync));
-            return false;
-        }
         cfg->bitmap_mode = BITMAP_SYNC_MODE_ON_SUCCESS;
         return true;
     }
@@ -71,6 +77,9 @@ static bool take_bitmap(const BackupCommon *arg, BackupJobConfig *cfg,
         }
         return true;
     }
+    if (!check_incremental(arg, errp)) {
+        return false;
+    }
     cfg->sync_bitmap = bdrv_find_dirty_bitmap(cfg->bs, arg->bitmap);
     if (!cfg->sync_bitmap) {
         error_setg(errp, "Bitmap '%s' could not be found", arg->bitmap);
@@ -113,11 +122,6 @@ static BlockJob *backup_common(const BackupCommon *arg, BackupJobConfig *cfg,
     if (arg->has_auto_dismiss && !arg->auto_dismiss) {
         cfg->creation_flags |= BLOCK_JOB_MANUAL_DISMISS;
     }
-    if (cfg->speed < 0) {
-        error_setg(errp, QERR_INVALID_PARAMETER_VALUE, "speed",
-                   "a non-negative value");
-        return NULL;
-    }
     if (!take_bitmap(arg, cfg, errp) ||
         bdrv_try_change_aio_context(cfg->target,
                                     bdrv_get_aio_context(cfg->bs), NULL,
@@ -150,6 +154,7 @@ static bool create_target(const DriveBackup *arg, BackupJobConfig *cfg,
                           Error **errp)
 {
     int64_t size = bdrv_getlength(cfg->bs);
+    int flags = cfg->bs->open_flags | BDRV_O_RDWR;
     Error *local_err = NULL;
 
     if (size < 0) {
@@ -159,9 +164,12 @@ static bool create_target(const DriveBackup *arg, BackupJobConfig *cfg,
     if (backing) {
         bdrv_refresh_filename(backing);
     }
+    if (cfg->sync_mode == MIRROR_SYNC_MODE_NONE) {
+        flags |= BDRV_O_NO_BACKING;     /* the disk itself, which is open */
+    }
     bdrv_img_create(arg->target, format, backing ? backing->filename : NULL,
                     backing ? backing->drv->format_name : NULL, NULL, size,
-                    cfg->bs->open_flags | BDRV_O_RDWR, false, &local_err);
+                    flags, false, &local_err);
     if (local_err) {
         error_propagate(errp, local_err);
         return false;

@@ -113,11 +113,6 @@ static void block_commit(const BlockCommit *arg, CommitJobConfig *cfg,
         error_setg(errp, "cannot commit an image into itself");
         return;
     }
-    if (cfg->speed < 0) {
-        error_setg(errp, QERR_INVALID_PARAMETER_VALUE, "speed",
-                   "a non-negative value");
-        return;
-    }
     if (!cfg->job_id) {
         cfg->job_id = bdrv_get_device_name(cfg->bs);
     }

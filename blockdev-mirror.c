@@ -101,11 +101,6 @@ static void mirror_common(MirrorJobConfig *cfg, bool auto_finalize,
 {
     BlockDriverState *unfiltered = bdrv_skip_implicit_filters(cfg->bs);
 
-    if (cfg->speed < 0) {
-        error_setg(errp, QERR_INVALID_PARAMETER_VALUE, "speed",
-                   "a non-negative value");
-        return;
-    }
     if (!check_granularity(cfg->granularity, errp) ||
         bdrv_op_is_blocked(cfg->bs, BLOCK_OP_TYPE_MIRROR_SOURCE, errp) ||
         bdrv_op_is_blocked(cfg->target, BLOCK_OP_TYPE_MIRROR_TARGET, errp)) {
@@ -178,7 +173,7 @@ static bool create_target(const DriveMirror *arg, BlockDriverState *bs,
                           BlockDriverState *backing, Error **errp)
 {
     int64_t size = bdrv_getlength(bs);
-    int flags = bs->open_flags | BDRV_O_RDWR;
+    int flags = bs->open_flags | BDRV_O_RDWR | BDRV_O_NO_BACKING;
     Error *local_err = NULL;
 
     if (size < 0) {
@@ -192,6 +187,7 @@ static bool create_target(const DriveMirror *arg, BlockDriverState *bs,
         bdrv_img_create(arg->target, format, NULL, NULL, NULL, size, flags,
                         false, &local_err);
     } else {
+        backing = bdrv_skip_filters(backing);
         bdrv_refresh_filename(backing);
         bdrv_img_create(arg->target, format, backing->filename,
                         backing->drv->format_name, NULL, size, flags, false,
@@ -229,11 +225,6 @@ static void drive_mirror(const DriveMirror *arg, MirrorJobConfig *cfg,
     const char *format = arg->has_format ? arg->format : NULL;
     bool existing = arg->has_mode && arg->mode == NEW_IMAGE_MODE_EXISTING;
 
-    if (cfg->speed < 0) {
-        error_setg(errp, QERR_INVALID_PARAMETER_VALUE, "speed",
-                   "a non-negative value");
-        return;
-    }
     if (bdrv_op_is_blocked(bs, BLOCK_OP_TYPE_MIRROR_SOURCE, errp) ||
         !check_granularity(cfg->granularity, errp) ||
         !take_bitmap(cfg, arg->has_bitmap ? arg->bitmap : NULL,

@@ -200,6 +200,7 @@ static bool check_overlay_name(const BlockdevSnapshotSync *arg, Error **errp)
 static bool create_overlay(BlockDriverState *disk, const char *file,
                            const char *format, int flags, Error **errp)
 {
+    BlockDriverState *image = bdrv_skip_filters(disk);
     int64_t size = bdrv_getlength(disk);
     Error *local_err = NULL;
 
@@ -207,9 +208,9 @@ static bool create_overlay(BlockDriverState *disk, const char *file,
         error_setg_errno(errp, -size, "bdrv_getlength failed");
         return false;
     }
-    bdrv_refresh_filename(disk);
-    bdrv_img_create(file, format, disk->filename, disk->drv->format_name, NULL,
-                    size, flags, false, &local_err);
+    bdrv_refresh_filename(image);
+    bdrv_img_create(file, format, image->filename, image->drv->format_name,
+                    NULL, size, flags, false, &local_err);
     error_propagate(errp, local_err);
     return !local_err;
 }

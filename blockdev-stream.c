@@ -134,11 +134,6 @@ void qmp_block_stream(BlockStream *arg, Error **errp)
     if (!check_arguments(arg, errp)) {
         return;
     }
-    if (cfg.speed < 0) {
-        error_setg(errp, QERR_INVALID_PARAMETER_VALUE, "speed",
-                   "a non-negative value");
-        return;
-    }
     cfg.bs = bdrv_lookup_bs(arg->device, arg->device, errp);
     if (!cfg.bs) {
         return;

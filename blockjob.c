@@ -572,7 +572,6 @@ void *block_job_create(const char *job_id, const BlockJobDriver *driver,
     BlockBackend *blk;
     BlockJob *job;
     const char *id;
-    Error *local_err = NULL;
 
     if (bs && bs->job) {
         error_setg(errp, QERR_DEVICE_IN_USE,
@@ -610,13 +609,14 @@ void *block_job_create(const char *job_id, const BlockJobDriver *driver,
                                  block_job_detach_aio_context, job);
     block_job_set_status(job, BLOCK_JOB_STATUS_CREATED);
 
+    if (speed < 0) {
+        error_setg(errp, QERR_INVALID_PARAMETER_VALUE, "speed",
+                   "a non-negative value");
+        block_job_early_fail(job);
+        return NULL;
+    }
     if (speed) {
-        block_job_set_speed(job, speed, &local_err);
-        if (local_err) {
-            block_job_early_fail(job);
-            error_propagate(errp, local_err);
-            return NULL;
-        }
+        block_job_set_speed(job, speed, &error_abort);
     }
     block_job_txn_join_or_make(txn, job);
     block_job_assert_state(job);
