@@ -8,7 +8,8 @@
  *   2. A piece's block status is asked for after its range was claimed, so
  *      that a write that makes the answer stale is one that its user knows
  *      of (a dirty bitmap) and copies again.  Only "data" is remembered
- *      beyond the piece: acting on it is right whatever was written since.
+ *      beyond the piece: acting on it is right whatever was written since,
+ *      but block_copy_forget_data() keeps holes from being filled.
  *
  * Contexts: a state belongs to the AioContext of its nodes.  Memory comes from
  * copy-buffers.c, which all states share.
@@ -434,6 +435,13 @@ int64_t block_copy_known_data(BlockCopyState *s, int64_t offset)
 {
     return offset >= s->data_start && offset < s->data_end
            ? s->data_end - offset : 0;
+}
+
+void block_copy_forget_data(BlockCopyState *s, int64_t offset, int64_t bytes)
+{
+    if (offset < s->data_end && offset + bytes > s->data_start) {
+        s->data_start = s->data_end = 0;
+    }
 }
 
 bool block_copy_full(BlockCopyState *s)

@@ -82,8 +82,8 @@ static ThroughWrite *through_write_new(MirrorJob *s, const MirrorWrite *w)
     return tw;
 }
 
-static int coroutine_fn source_write(BlockDriverState *bs,
-                                     const MirrorWrite *w)
+static int coroutine_fn source_request(BlockDriverState *bs,
+                                       const MirrorWrite *w)
 {
     switch (w->kind) {
     case MIRROR_WRITE:
@@ -96,6 +96,18 @@ static int coroutine_fn source_write(BlockDriverState *bs,
         return bdrv_co_pdiscard(bs->backing, w->offset, w->bytes);
     }
     g_assert_not_reached();
+}
+
+static int coroutine_fn source_write(BlockDriverState *bs,
+                                     const MirrorWrite *w)
+{
+    MirrorFilter *f = bs->opaque;
+    int ret = source_request(bs, w);
+
+    if (f->job && w->kind != MIRROR_WRITE) {
+        block_copy_forget_data(f->job->target->copy, w->offset, w->bytes);
+    }
+    return ret;
 }
 
 /* Copy what the source has now: for ranges that the guest's data does not

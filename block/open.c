@@ -114,6 +114,9 @@ BlockDriverState *bdrv_new_open_driver_opts(BlockDriver *drv,
     QDict *rest;
     int ret;
 
+    if (drv->is_filter) {
+        flags |= BDRV_O_UNMAP;
+    }
     bs->open_flags = flags;
     bs->options = options ? options : qdict_new();
     bs->explicit_options = qdict_clone_shallow(bs->options);

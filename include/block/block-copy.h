@@ -78,6 +78,9 @@ int64_t coroutine_fn block_copy_start_known(BlockCopyState *s,
 /* How many bytes from @offset on are known to be data, so that
  * block_copy_start() need not ask; 0 if nothing is known. */
 int64_t block_copy_known_data(BlockCopyState *s, int64_t offset);
+/* The source's users have changed the kind of a range that may be copied yet:
+ * it is no longer known to be data. */
+void block_copy_forget_data(BlockCopyState *s, int64_t offset, int64_t bytes);
 
 /* No further piece can be started now. */
 bool block_copy_full(BlockCopyState *s);

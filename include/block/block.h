@@ -251,6 +251,9 @@ BlockDriverState *bdrv_open_blockdev_ref(BlockdevRef *ref, Error **errp);
 int bdrv_open_backing_file(BlockDriverState *bs, QDict *parent_options,
                            const char *bdref_key, Error **errp);
 BlockDriverState *bdrv_new(void);
+/* Nodes that jobs make for themselves.  A filter passes discards on, whatever
+ * @flags tell: the node below, which the user has made, knows what to do about
+ * them. */
 BlockDriverState *bdrv_new_open_driver(BlockDriver *drv, const char *node_name,
                                        int flags, Error **errp);
 BlockDriverState *bdrv_new_open_driver_opts(BlockDriver *drv,
