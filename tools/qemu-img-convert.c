@@ -399,6 +399,7 @@ static bool open_sources(Convert *c, char **names)
         .image_opts = c->o.image_opts,
         .force_share = c->o.force_share,
         .quiet = c->o.quiet,
+        .flags = BDRV_O_NO_SHARE,       /* nor may it be the target */
     };
     int i;
 

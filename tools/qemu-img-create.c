@@ -234,14 +234,17 @@ static int measure(const Measure *m, BlockBackend *in)
     list = qemu_opts_append(list, drv->create_opts);
     list = qemu_opts_append(list, file->create_opts);
     opts = qemu_opts_create(list, NULL, 0, &error_abort);
-    if ((!m->list || qemu_opts_do_parse(opts, m->list, NULL, &err)) &&
-        (m->size < 0 || qemu_opt_set_number(opts, BLOCK_OPT_SIZE, m->size,
-                                            &err))) {
+    if (m->list && !qemu_opts_do_parse(opts, m->list, NULL, &err)) {
+        error_report_err(err);
+        err = NULL;
+        error_report("Invalid options for file format '%s'", m->out_fmt);
+    } else if (m->size < 0 ||
+               qemu_opt_set_number(opts, BLOCK_OPT_SIZE, m->size, &err)) {
         info = bdrv_measure(drv, opts, in ? blk_bs(in) : NULL, &err);
     }
     if (info) {
         print_measure(m, info);
-    } else {
+    } else if (err) {
         error_report_err(err);
     }
     qapi_free_BlockMeasureInfo(info);
