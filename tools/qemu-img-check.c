@@ -150,8 +150,12 @@ static int check_image(BlockDriverState *bs, const char *filename,
         check_clear(&check);
         return CHECK_FAILED;
     }
-    if (!o->quiet) {
-        (o->json ? print_check_json : print_check)(&check);
+    if (o->quiet) {
+        /* Only the exit status tells. */
+    } else if (o->json) {
+        print_check_json(&check);
+    } else {
+        print_check(&check);
     }
     if (check.check_errors) {
         error_report("Check failed");
