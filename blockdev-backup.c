@@ -107,6 +107,8 @@ static BlockJob *backup_common(const BackupCommon *arg, BackupJobConfig *cfg,
                                   : bdrv_get_device_name(cfg->bs);
     cfg->speed = arg->has_speed ? arg->speed : 0;
     cfg->compress = arg->has_compress && arg->compress;
+    cfg->use_copy_range = perf && perf->has_use_copy_range &&
+                          perf->use_copy_range;
     cfg->max_workers = perf && perf->has_max_workers ? perf->max_workers
                                                      : DEFAULT_WORKERS;
     cfg->max_chunk = perf && perf->has_max_chunk ? perf->max_chunk : 0;

@@ -406,6 +406,7 @@ static BackupJob *backup_make(const BackupJobConfig *cfg, Error **errp)
     CbwConfig cbw = {
         .filter_node_name = cfg->filter_node_name,
         .compress = cfg->compress,
+        .use_copy_range = cfg->use_copy_range,
         .max_chunk = cfg->max_chunk,
         .max_workers = cfg->max_workers,
         .done = backup_piece_done,

@@ -67,17 +67,39 @@ static BlockDriverState *protocol_node(BlockDriverState *bs)
     return bs;
 }
 
+static bool offload_is_possible(const BlockCopyConfig *cfg)
+{
+    return !(cfg->write_flags & BDRV_REQ_WRITE_COMPRESSED) && !cfg->copy_up;
+}
+
 /* Only where both sides go through the page cache: the host would bounce
  * O_DIRECT files through it. */
-static bool offload_is_possible(const BlockCopyConfig *cfg)
+static bool offload_is_promising(const BlockCopyConfig *cfg)
 {
     BlockDriverState *source = protocol_node(cfg->source->bs);
     BlockDriverState *target = protocol_node(cfg->target->bs);
 
     return !(source->open_flags & BDRV_O_NOCACHE) &&
            !(target->open_flags & BDRV_O_NOCACHE) &&
-           source->bl.shares_extents && target->bl.shares_extents &&
-           !(cfg->write_flags & BDRV_REQ_WRITE_COMPRESSED) && !cfg->copy_up;
+           source->bl.shares_extents && target->bl.shares_extents;
+}
+
+static void offload_init(OffloadStats *o, const BlockCopyConfig *cfg)
+{
+    bool possible = offload_is_possible(cfg);
+
+    switch (cfg->offload) {
+    case BLOCK_COPY_OFFLOAD_MEASURED:
+        o->decided = !possible || !offload_is_promising(cfg);
+        break;
+    case BLOCK_COPY_OFFLOAD_NEVER:
+        o->decided = true;
+        break;
+    case BLOCK_COPY_OFFLOAD_ALWAYS:
+        o->decided = true;
+        o->use = possible;
+        break;
+    }
 }
 
 BlockCopyState *block_copy_state_new(const BlockCopyConfig *cfg)
@@ -90,7 +112,7 @@ BlockCopyState *block_copy_state_new(const BlockCopyConfig *cfg)
                                      cfg->align);
     s->mem_align = MAX(bdrv_opt_mem_align(cfg->source->bs),
                        bdrv_opt_mem_align(cfg->target->bs));
-    s->offload.decided = !offload_is_possible(cfg);
+    offload_init(&s->offload, cfg);
     QTAILQ_INIT(&s->claims);
     qemu_co_queue_init(&s->piece_done);
     copy_buffers_ref();
@@ -252,7 +274,7 @@ static int coroutine_fn copy_data(BlockCopyPiece *p, bool *is_read)
 {
     BlockCopyState *s = p->s;
     OffloadStats *o = &s->offload;
-    bool offload = offload_choose(o);
+    bool offload = !s->abandoned && offload_choose(o);
     int64_t start = o->decided ? 0 : qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
     int ret = -ENOTSUP;
 

@@ -492,6 +492,8 @@ static void cbw_make_copy_state(BlockDriverState *bs, const CbwConfig *cfg)
         .max_pieces = cfg && cfg->max_workers ? cfg->max_workers
                                               : CBW_MAX_WORKERS,
         .unmap = true,
+        .offload = cfg && cfg->use_copy_range ? BLOCK_COPY_OFFLOAD_ALWAYS
+                                              : BLOCK_COPY_OFFLOAD_NEVER,
         .done = cbw_piece_done,
         .opaque = s,
     };

@@ -28,6 +28,14 @@ typedef enum BlockCopyMethod {
     BLOCK_COPY_ON_READ,     /* the target takes it from its own chain */
 } BlockCopyMethod;
 
+/* Does the host copy?  Where it can't, data go through a buffer. */
+typedef enum BlockCopyOffload {
+    BLOCK_COPY_OFFLOAD_MEASURED,    /* where files may share extents, and it is
+                                     * faster */
+    BLOCK_COPY_OFFLOAD_NEVER,
+    BLOCK_COPY_OFFLOAD_ALWAYS,      /* until it fails */
+} BlockCopyOffload;
+
 /*
  * A piece is done; runs in the piece's coroutine, which still counts as in
  * flight.  @ret: 0 or -errno; @is_read: the source failed, not the target.
@@ -48,6 +56,7 @@ typedef struct BlockCopyConfig {
      * stays, and its users may write meanwhile. */
     bool copy_up;
     BdrvRequestFlags write_flags;
+    BlockCopyOffload offload;
     BlockCopyDone *done;
     void *opaque;
 } BlockCopyConfig;

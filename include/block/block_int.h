@@ -748,6 +748,7 @@ typedef struct BackupJobConfig {
     BdrvDirtyBitmap *sync_bitmap; /* may be NULL unless BITMAP */
     BitmapSyncMode bitmap_mode;
     bool compress;
+    bool use_copy_range;        /* the host copies where it can */
     int64_t max_workers;        /* > 0 */
     int64_t max_chunk;          /* bytes, 0: default */
     BlockdevOnError on_source_error;

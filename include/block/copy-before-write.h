@@ -17,6 +17,7 @@ typedef struct CbwFilter CbwFilter;
 typedef struct CbwConfig {
     const char *filter_node_name;   /* NULL: invisible to users */
     bool compress;
+    bool use_copy_range;            /* the host copies, until that fails */
     int64_t max_chunk;              /* bytes; 0: default */
     int max_workers;                /* 0: default */
     /* As for BlockCopyConfig, for pieces that the user starts; bits of what

@@ -273,8 +273,13 @@ static int coroutine_fn mem_co_copy_range_to(BlockDriverState *bs,
                                              BdrvRequestFlags write_flags)
 {
     MemState *s = bs->opaque;
-    int ret = enter_request(bs, 'w', offset, bytes, write_flags);
+    int ret;
 
+    s->copies++;
+    if (s->no_copies) {
+        return -ENOTSUP;
+    }
+    ret = enter_request(bs, 'w', offset, bytes, write_flags);
     if (ret >= 0) {
         allocate(bs, offset, bytes);
         memcpy(s->data + offset, mem_state(src->bs)->data + src_offset, bytes);

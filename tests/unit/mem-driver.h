@@ -24,12 +24,14 @@ typedef struct MemState {
     BlockLimits limits;         /* then call bdrv_refresh_limits() */
     int cluster_size;           /* 0: none */
     bool no_zeroes;             /* zeroing: -ENOTSUP */
+    bool no_copies;             /* offloaded copies to it: -ENOTSUP */
     bool raw_status;            /* status: data and holes of a file */
     /* Requests of these kinds wait for mem_release(): see mem_log(). */
     const char *hold;
     /* ... and these fail with -EIO. */
     const char *fail;
     int held;                   /* waiting now */
+    int copies;                 /* offloaded ones to it that were asked for */
     int drained;                /* drain_begin calls minus drain_end calls */
     bool slow_drain;            /* both hooks wait for a bottom half */
     char *header;               /* "FILE (FORMAT)" of the backing file; NULL:

@@ -178,6 +178,40 @@ static void test_none(void)
     teardown(&t);
 }
 
+/* The host copies if it is told to, one piece a cluster, and until it fails;
+ * writes of the guest make no difference. */
+static void test_copy_range(void)
+{
+    static const struct {
+        bool use, fails;
+        int copies;
+    } cases[] = {
+        { false, false, 0 },
+        { true, false, MEM_LENGTH / CLUSTER },
+        { true, true, 1 },
+    };
+    Setup t;
+    size_t i;
+
+    for (i = 0; i < ARRAY_SIZE(cases); i++) {
+        BackupJobConfig cfg;
+
+        setup(&t);
+        cfg = config(&t);
+        cfg.use_copy_range = cases[i].use;
+        cfg.max_chunk = CLUSTER;
+        mem_state(t.target)->no_copies = cases[i].fails;
+        block_job_start(backup_job_create(&cfg, &error_abort));
+        g_assert_cmpint(mem_do(t.guest, 'w', 5 * CLUSTER, 512, 0xee, 0), ==,
+                        0);
+        wait_gone();
+        g_assert_cmpint(t.result, ==, 0);
+        g_assert_cmpint(mem_state(t.target)->copies, ==, cases[i].copies);
+        check_all(t.target);
+        teardown(&t);
+    }
+}
+
 /* Only what the bitmap has; a bitmap of what was written since remains. */
 static void test_bitmap(gconstpointer opaque)
 {
@@ -249,6 +283,7 @@ int main(int argc, char **argv)
     g_test_add_func("/backup/full", test_full);
     g_test_add_func("/backup/guest-writes", test_guest_writes);
     g_test_add_func("/backup/write-waits", test_write_waits);
+    g_test_add_func("/backup/copy-range", test_copy_range);
     g_test_add_func("/backup/none", test_none);
     g_test_add_data_func("/backup/bitmap", GINT_TO_POINTER(false),
                          test_bitmap);
