@@ -174,7 +174,11 @@ struct iovec *qemu_iovec_slice(QEMUIOVector *qiov, size_t offset, size_t len,
     size_t end;
 
     assert(offset + len <= qiov->size);
-    while (len && offset >= first->iov_len) {
+    if (!len) {
+        *head = *tail = *niov = 0;
+        return first;
+    }
+    while (offset >= first->iov_len) {
         offset -= first->iov_len;
         first++;
     }
@@ -183,8 +187,8 @@ struct iovec *qemu_iovec_slice(QEMUIOVector *qiov, size_t offset, size_t len,
     for (iov = first; end > iov->iov_len; iov++) {
         end -= iov->iov_len;
     }
-    *tail = len ? iov->iov_len - end : 0;
-    *niov = len ? iov - first + 1 : 0;
+    *tail = iov->iov_len - end;
+    *niov = iov - first + 1;
     return first;
 }
 
@@ -232,6 +236,9 @@ size_t qemu_iovec_concat_iov(QEMUIOVector *dst, struct iovec *src_iov,
     size_t before = dst->size;
     unsigned i;
 
+    if (!sbytes) {
+        return 0;
+    }
     for (i = 0; i < src_cnt && sbytes; i++) {
         size_t len;
 
