@@ -5,6 +5,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/cutils.h"
+#include "qemu/error-report.h"
 
 /* ---- Strings ---- */
 
@@ -269,24 +270,23 @@ static uint64_t unit_factor(char unit, uint64_t step)
 }
 
 /* The digits after the point, as a fraction of @factor. */
-static int parse_fraction(const char **p, long double *fraction)
+static long double parse_fraction(const char **p)
 {
-    long double scale = 0.1L;
+    long double fraction = 0, scale = 0.1L;
 
-    *fraction = 0;
     while (g_ascii_isdigit(**p)) {
-        *fraction += (**p - '0') * scale;
+        fraction += (**p - '0') * scale;
         scale /= 10;
         (*p)++;
     }
-    return 0;
+    return fraction;
 }
 
 static int do_strtosz(const char *nptr, const char **end, char default_unit,
                       uint64_t step, uint64_t *result)
 {
     const char *p = nptr;
-    unsigned long long whole = 0;
+    unsigned long long whole;
     long double fraction = 0;
     uint64_t factor;
     char *ep;
@@ -300,27 +300,31 @@ static int do_strtosz(const char *nptr, const char **end, char default_unit,
     while (g_ascii_isspace(*p)) {
         p++;
     }
-    hex = p[0] == '0' && (p[1] == 'x' || p[1] == 'X');
-    if (!g_ascii_isdigit(*p) && !(*p == '.' && g_ascii_isdigit(p[1]))) {
+    if (*p == '+') {
+        p++;
+    }
+    if (!g_ascii_isdigit(*p)) {
         p = nptr;
         goto out;
     }
+    hex = p[0] == '0' && (p[1] == 'x' || p[1] == 'X');
     errno = 0;
-    if (*p != '.') {
-        whole = strtoull(p, &ep, hex ? 16 : 10);
-        if (errno == ERANGE) {
-            p = ep;
-            ret = -ERANGE;
-            goto out;
-        }
-        p = ep;
+    whole = strtoull(p, &ep, hex ? 16 : 10);
+    p = ep;
+    if (errno == ERANGE) {
+        ret = -ERANGE;
+        goto out;
     }
     if (*p == '.' && !hex) {
         p++;
-        parse_fraction(&p, &fraction);
+        fraction = parse_fraction(&p);
     }
     factor = unit_factor(*p, step);
     if (factor && !(hex && g_ascii_isxdigit(*p))) {
+        if (hex) {
+            warn_report("Using a multiplier suffix on hex numbers is "
+                        "deprecated: %s", nptr);
+        }
         p++;
     } else {
         factor = unit_factor(default_unit, step);
