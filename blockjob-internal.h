@@ -16,7 +16,8 @@ int block_job_apply_verb(BlockJob *job, BlockJobVerb verb, Error **errp);
 bool block_job_started(BlockJob *job);
 /* Take back the user's reason to be paused, if there is one; no wake-up. */
 void block_job_drop_user_pause(BlockJob *job);
-/* Units of progress per second in the last seconds; 0 while it is parked. */
+/* Bytes of data copied per second in the last seconds (units of progress, if
+ * the class does not count them); 0 while it is parked. */
 int64_t block_job_rate(BlockJob *job);
 /* Does the job sleep off its speed limit? */
 bool block_job_throttled(BlockJob *job);

@@ -507,6 +507,48 @@ static void block_job_detach_aio_context(void *opaque)
     block_job_unref(job);
 }
 
+/* ---- Rate ---- */
+
+/* Marks are at least so far apart, in nanoseconds. */
+#define RATE_STEP_NS    (2 * NANOSECONDS_PER_SECOND)
+
+/* What the rate is about. */
+static int64_t work_done(BlockJob *job)
+{
+    return job->driver->copied_bytes ? job->driver->copied_bytes(job)
+                                     : job->offset;
+}
+
+static void rate_start(BlockJobRate *rate)
+{
+    rate->older_ns = rate->newer_ns = get_clock_coarse();
+}
+
+static void rate_mark(BlockJob *job)
+{
+    BlockJobRate *rate = &job->rate;
+    int64_t now = get_clock_coarse();
+
+    if (now - rate->newer_ns >= RATE_STEP_NS) {
+        rate->older_ns = rate->newer_ns;
+        rate->older = rate->newer;
+        rate->newer_ns = now;
+        rate->newer = work_done(job);
+    }
+}
+
+int64_t block_job_rate(BlockJob *job)
+{
+    BlockJobRate *rate = &job->rate;
+    int64_t ns = get_clock_coarse() - rate->older_ns;
+
+    if (!rate->newer_ns || ns <= 0 || job->paused || job->completed) {
+        return 0;
+    }
+    return (double)(work_done(job) - rate->older) * NANOSECONDS_PER_SECOND /
+           ns;
+}
+
 /* ---- Creation and start ---- */
 
 /* The ID of a new job, or NULL with @errp; *id is NULL for internal jobs. */
@@ -637,6 +679,7 @@ void block_job_start(BlockJob *job)
     assert(job && !block_job_started(job) && job->paused &&
            job->driver && job->driver->start);
     job->co = qemu_coroutine_create(block_job_co_entry, job);
+    rate_start(&job->rate);
     job->pause_count--;
     job->busy = true;
     job->paused = false;
@@ -685,36 +728,9 @@ int64_t block_job_ratelimit_get_delay(BlockJob *job, uint64_t n)
     return job->speed ? ratelimit_calculate_delay(&job->limit, n) : 0;
 }
 
-/* Marks are at least so far apart, in nanoseconds. */
-#define RATE_STEP_NS    (2 * NANOSECONDS_PER_SECOND)
-
-static void rate_mark(BlockJobRate *rate, int64_t offset, int64_t now)
-{
-    if (!rate->newer_ns) {
-        rate->older_ns = rate->newer_ns = now;
-        rate->older = rate->newer = offset;
-    } else if (now - rate->newer_ns >= RATE_STEP_NS) {
-        rate->older_ns = rate->newer_ns;
-        rate->older = rate->newer;
-        rate->newer_ns = now;
-        rate->newer = offset;
-    }
-}
-
-int64_t block_job_rate(BlockJob *job)
-{
-    BlockJobRate *rate = &job->rate;
-    int64_t ns = get_clock_coarse() - rate->older_ns;
-
-    if (!rate->newer_ns || ns <= 0 || job->paused || job->completed) {
-        return 0;
-    }
-    return (double)(job->offset - rate->older) * NANOSECONDS_PER_SECOND / ns;
-}
-
 void block_job_progress_update(BlockJob *job, uint64_t done)
 {
-    rate_mark(&job->rate, job->offset, get_clock_coarse());
+    rate_mark(job);
     job->offset += done;
 }
 

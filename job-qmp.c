@@ -231,7 +231,9 @@ static void job_add_detail(BlockJob *job, JobDetail *detail)
     detail->rate = block_job_rate(job);
     detail->has_eta = detail->phase == JOB_PHASE_COPY && detail->rate > 0;
     if (detail->has_eta) {
-        detail->eta = DIV_ROUND_UP(job->len - job->offset, detail->rate);
+        int64_t left = counts ? dirty : job->len - job->offset;
+
+        detail->eta = DIV_ROUND_UP(left, detail->rate);
     }
 }
 

@@ -321,6 +321,13 @@ static int64_t backup_dirty_bytes(BlockJob *job)
     return job->len - job->offset;
 }
 
+static int64_t backup_copied_bytes(BlockJob *job)
+{
+    BackupJob *s = container_of(job, BackupJob, common);
+
+    return s->filter ? block_copy_copied(bdrv_cbw_copy_state(s->filter)) : 0;
+}
+
 static const BlockJobDriver backup_job_driver = {
     .instance_size  = sizeof(BackupJob),
     .job_type       = BLOCK_JOB_TYPE_BACKUP,
@@ -331,6 +338,7 @@ static const BlockJobDriver backup_job_driver = {
     .clean          = backup_clean,
     .cancel         = backup_cancel,
     .dirty_bytes    = backup_dirty_bytes,
+    .copied_bytes   = backup_copied_bytes,
 };
 
 /* ---- Start ---- */

@@ -43,6 +43,7 @@ struct BlockCopyState {
     int pieces;
     bool abandoned;         /* nothing new is to be begun */
     int64_t bytes_in_flight;
+    int64_t copied;
     CopyBufferUser buffers;
     CoQueue piece_done;
     int64_t data_start;     /* known to be data (invariant 2) */
@@ -300,7 +301,7 @@ static int coroutine_fn copy_data(BlockCopyPiece *p, bool *is_read)
     return ret;
 }
 
-static int coroutine_fn copy_piece(BlockCopyPiece *p, bool *is_read)
+static int coroutine_fn copy_by_method(BlockCopyPiece *p, bool *is_read)
 {
     BlockCopyState *s = p->s;
     BdrvRequestFlags unmap = s->cfg.unmap ? BDRV_REQ_MAY_UNMAP : 0;
@@ -332,6 +333,16 @@ static int64_t piece_cost(BlockCopyPiece *p)
 {
     return p->method == BLOCK_COPY_DATA || p->method == BLOCK_COPY_ON_READ
            ? p->claim.bytes : 0;
+}
+
+static int coroutine_fn copy_piece(BlockCopyPiece *p, bool *is_read)
+{
+    int ret = copy_by_method(p, is_read);
+
+    if (ret >= 0) {
+        p->s->copied += piece_cost(p);
+    }
+    return ret;
 }
 
 static void coroutine_fn block_copy_entry(void *opaque)
@@ -464,6 +475,11 @@ void block_copy_forget_data(BlockCopyState *s, int64_t offset, int64_t bytes)
     if (offset < s->data_end && offset + bytes > s->data_start) {
         s->data_start = s->data_end = 0;
     }
+}
+
+int64_t block_copy_copied(BlockCopyState *s)
+{
+    return s ? s->copied : 0;
 }
 
 bool block_copy_full(BlockCopyState *s)

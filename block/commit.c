@@ -294,6 +294,7 @@ static void commit_release(CommitJob *s)
     bdrv_unfreeze_backing_chain(s->filter, s->base_bs);
     chain_map_free(s->map);
     block_copy_state_free(s->copy);
+    s->copy = NULL;
     blk_unref(s->base);
     s->base = NULL;
     block_job_remove_all_bdrv(&s->common);
@@ -345,11 +346,17 @@ static void commit_clean(BlockJob *job)
     bdrv_unref(s->top);
 }
 
+static int64_t commit_copied_bytes(BlockJob *job)
+{
+    return block_copy_copied(container_of(job, CommitJob, common)->copy);
+}
+
 static const BlockJobDriver commit_job_driver = {
     .instance_size  = sizeof(CommitJob),
     .job_type       = BLOCK_JOB_TYPE_COMMIT,
     .start          = commit_run,
     .pause          = commit_pause,
+    .copied_bytes   = commit_copied_bytes,
     .prepare        = commit_prepare,
     .abort          = commit_abort,
     .clean          = commit_clean,

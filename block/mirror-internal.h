@@ -85,6 +85,7 @@ void mirror_piece_done(void *opaque, int64_t offset, int64_t bytes, int ret,
                        bool is_read);
 void coroutine_fn mirror_pause(BlockJob *job);
 int64_t mirror_dirty_bytes(BlockJob *job);
+int64_t mirror_copied_bytes(BlockJob *job);
 
 /* ---- mirror-target.c ---- */
 

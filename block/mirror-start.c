@@ -267,6 +267,7 @@ static const BlockJobDriver mirror_job_driver = {
     .attached_aio_context   = mirror_attached_aio_context,
     .drain                  = mirror_drain,
     .dirty_bytes            = mirror_dirty_bytes,
+    .copied_bytes           = mirror_copied_bytes,
 };
 
 static const BlockJobDriver commit_active_job_driver = {
@@ -281,6 +282,7 @@ static const BlockJobDriver commit_active_job_driver = {
     .attached_aio_context   = mirror_attached_aio_context,
     .drain                  = mirror_drain,
     .dirty_bytes            = mirror_dirty_bytes,
+    .copied_bytes           = mirror_copied_bytes,
 };
 
 /* ---- Start ---- */

@@ -53,6 +53,13 @@ int64_t mirror_dirty_bytes(BlockJob *job)
     return s->dirty_bitmap ? s->bytes_started + bytes_dirty(s) : 0;
 }
 
+int64_t mirror_copied_bytes(BlockJob *job)
+{
+    MirrorJob *s = container_of(job, MirrorJob, common);
+
+    return s->target ? block_copy_copied(s->target->copy) : 0;
+}
+
 static void mirror_set_dirty(MirrorJob *s, int64_t offset, int64_t bytes)
 {
     bdrv_set_dirty_bitmap(s->dirty_bitmap, offset,

@@ -321,11 +321,17 @@ static void stream_clean(BlockJob *job)
     bdrv_unref(s->top);
 }
 
+static int64_t stream_copied_bytes(BlockJob *job)
+{
+    return block_copy_copied(container_of(job, StreamJob, common)->copy);
+}
+
 static const BlockJobDriver stream_job_driver = {
     .instance_size  = sizeof(StreamJob),
     .job_type       = BLOCK_JOB_TYPE_STREAM,
     .start          = stream_run,
     .pause          = stream_pause,
+    .copied_bytes   = stream_copied_bytes,
     .prepare        = stream_prepare,
     .abort          = stream_abort,
     .clean          = stream_clean,

@@ -91,6 +91,9 @@ int64_t block_copy_known_data(BlockCopyState *s, int64_t offset);
  * it is no longer known to be data. */
 void block_copy_forget_data(BlockCopyState *s, int64_t offset, int64_t bytes);
 
+/* How many bytes of data have been moved, by pieces or in claims.  NULL: 0. */
+int64_t block_copy_copied(BlockCopyState *s);
+
 /* No further piece can be started now. */
 bool block_copy_full(BlockCopyState *s);
 /* There are pieces or claims. */

@@ -23,8 +23,9 @@ typedef struct BlockJobDriver BlockJobDriver;
 typedef struct BlockJobTxn BlockJobTxn;
 
 /*
- * How fast a job was lately: progress at two moments, some seconds apart.
- * Times by get_clock_coarse(); newer_ns is 0 before the first progress.
+ * How fast a job was lately: what it had copied at two moments, some seconds
+ * apart, the first of which is its start.  Times by get_clock_coarse(); 0
+ * before the start.
  */
 typedef struct BlockJobRate {
     int64_t older_ns;

@@ -73,6 +73,11 @@ struct BlockJobDriver {
     /* Main, optional: bytes that are known to lack on the target; -1 while
      * the job finds out what there is to copy. */
     int64_t (*dirty_bytes)(BlockJob *job);
+
+    /* Main or job, optional: bytes of data that were copied since the start;
+     * not what is skipped, zeroed or discarded.  Without it, progress is what
+     * the rate is about. */
+    int64_t (*copied_bytes)(BlockJob *job);
 };
 
 /*
