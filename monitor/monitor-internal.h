@@ -104,6 +104,12 @@ void monitor_qmp_cleanup(void);
 void monitor_qmp_destroy(MonitorQMP *mon);
 void monitor_hmp_destroy(MonitorHMP *mon);
 
+/* To all QMP monitors, now or, if its kind is limited, later; any thread. */
+void monitor_emit_event(unsigned kind, QDict *event);
+void monitor_events_init(void);
+/* Main thread: drops what waits. */
+void monitor_events_cleanup(void);
+
 /* Makes the dispatcher look for requests; any thread. */
 void monitor_qmp_kick(void);
 /* One event to one monitor; the list's lock held. */

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  * What both kinds of monitors share: the list of them, output that never
- * waits for a slow peer, the current monitor, events.
+ * waits for a slow peer, the current monitor.
  *
  * 1. Output is appended under the monitor's lock, and goes out in that order.
  * 2. A monitor whose peer does not read takes no commands; what was answered
@@ -264,21 +264,6 @@ void monitor_resume(Monitor *mon)
     }
 }
 
-/* ---- Events ---- */
-
-static void emit_event(unsigned event, QDict *qdict)
-{
-    Monitor *mon;
-
-    qemu_mutex_lock(&monitor_lock);
-    QTAILQ_FOREACH(mon, &monitor_list, entry) {
-        if (mon->is_qmp) {
-            monitor_qmp_send_event((MonitorQMP *)mon, qdict);
-        }
-    }
-    qemu_mutex_unlock(&monitor_lock);
-}
-
 /* ---- Making and removing ---- */
 
 bool monitor_data_init(Monitor *mon, bool is_qmp, const char *id,
@@ -307,7 +292,7 @@ void monitor_list_append(Monitor *mon)
     qemu_mutex_lock(&monitor_lock);
     QTAILQ_INSERT_TAIL(&monitor_list, mon, entry);
     qemu_mutex_unlock(&monitor_lock);
-    qapi_event_set_emitter(emit_event);
+    qapi_event_set_emitter(monitor_emit_event);
 }
 
 void monitor_init_globals(const MonitorProgram *p)
@@ -315,6 +300,7 @@ void monitor_init_globals(const MonitorProgram *p)
     program = p;
     qemu_mutex_init(&monitor_lock);
     QTAILQ_INIT(&qmp_commands);
+    monitor_events_init();
     program->register_commands(&qmp_commands);
     monitor_qmp_globals_init();
     if (program->allow_hmp) {
@@ -413,6 +399,7 @@ void monitor_cleanup(void)
     Monitor *mon;
 
     qapi_event_set_emitter(NULL);
+    monitor_events_cleanup();
     monitor_qmp_cleanup();
     while ((mon = QTAILQ_FIRST(&monitor_list))) {
         QTAILQ_REMOVE(&monitor_list, mon, entry);

@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 #include "block/throttle-groups.h"
 #include "chardev/char-fe.h"
+#include "monitor/monitor.h"
 #include "qapi/error.h"
 #include "qemu/cutils.h"
 #include "qemu/timer.h"
@@ -29,6 +30,7 @@ void qtest_enable(void)
         enabled = true;
         qemu_clock_virtual_freeze();
         throttle_groups_set_clock(QEMU_CLOCK_VIRTUAL);
+        monitor_set_event_clock(QEMU_CLOCK_VIRTUAL);
     }
 }
 

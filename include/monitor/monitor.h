@@ -10,6 +10,7 @@
 #include "qapi/qapi-types-control.h"
 #include "qapi/qmp/dispatch.h"
 #include "qapi/qmp/qdict.h"
+#include "qemu/timer.h"
 
 /* What a program offers to its monitors; stays valid for good. */
 typedef struct MonitorProgram {
@@ -33,6 +34,9 @@ bool monitor_init_opts(QemuOpts *opts, Error **errp);
 
 /* Sends what is waiting to be sent, and removes all monitors. */
 void monitor_cleanup(void);
+
+/* Clock of the limits of events, before there are any (qtest: VIRTUAL). */
+void monitor_set_event_clock(QEMUClockType type);
 
 /* Whose command is being run by this thread or coroutine; NULL: none. */
 Monitor *monitor_cur(void);

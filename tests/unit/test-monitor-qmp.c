@@ -1,14 +1,15 @@
 /*
  * SPDX-License-Identifier: MIT
  *
- * QMP monitors on sockets: negotiation, order, out-of-band execution, peers
- * that do not read or go away.
+ * QMP monitors on sockets: negotiation, order, out-of-band execution, events
+ * that are limited, peers that do not read or go away.
  */
 #include "qemu/osdep.h"
 #include "chardev/char.h"
 #include "monitor/monitor.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-control.h"
+#include "qapi/qapi-events-block-core.h"
 #include "qapi/qapi-events-job.h"
 #include "qapi/qmp/qjson.h"
 #include "qapi/qmp/qnum.h"
@@ -308,6 +309,108 @@ static void test_event_order(void)
     teardown(&c);
 }
 
+/* ---- Limited events ---- */
+
+static void send_bad(QuorumOpType type, const char *node, int sector)
+{
+    qapi_event_send_quorum_report_bad(type, false, NULL, node, sector, 1,
+                                      &error_abort);
+}
+
+/* Lets @ns of virtual time pass. */
+static void pass_time(int64_t ns)
+{
+    qemu_clock_virtual_step(ns);
+    qemu_clock_run_timers(QEMU_CLOCK_VIRTUAL);
+}
+
+/* What has come are events with these data, and nothing else. */
+static void expect_events(Client *c, const char *first, ...)
+{
+    va_list ap;
+    const char *data;
+
+    va_start(ap, first);
+    for (data = first; data; data = va_arg(ap, const char *)) {
+        g_autofree char *line = client_line(c);
+        g_autofree char *end = g_strdup_printf("\"data\": {%s}}", data);
+
+        g_assert_true(g_str_has_suffix(line, end));
+    }
+    va_end(ap);
+    client_send(c, "{'execute': 'fail'}");
+    client_expect(c, "{\"error\": {\"class\": \"GenericError\", "
+                  "\"desc\": \"it failed\"}}");
+}
+
+#define BAD(node, sector, type) \
+    "\"node-name\": \"" node "\", \"sectors-count\": 1, " \
+    "\"sector-num\": " #sector ", \"type\": \"" type "\""
+#define FAILURE(reference) \
+    "\"reference\": \"" reference "\", \"sectors-count\": 1, " \
+    "\"sector-num\": 0"
+
+/* The first one at once, the last one a second later, for each node. */
+static void test_limited(void)
+{
+    Client c;
+
+    setup(&c, "");
+    send_bad(QUORUM_OP_TYPE_READ, "n", 0);
+    send_bad(QUORUM_OP_TYPE_READ, "n", 1);
+    send_bad(QUORUM_OP_TYPE_READ, "m", 2);
+    send_bad(QUORUM_OP_TYPE_WRITE, "n", 3);
+    expect_events(&c, BAD("n", 0, "read"), BAD("m", 2, "read"), NULL);
+    pass_time(NANOSECONDS_PER_SECOND - 1);
+    expect_events(&c, NULL);
+    pass_time(1);
+    expect_events(&c, BAD("n", 3, "write"), NULL);
+    /* That was the beginning of another second for "n". */
+    send_bad(QUORUM_OP_TYPE_READ, "m", 4);
+    send_bad(QUORUM_OP_TYPE_READ, "n", 5);
+    expect_events(&c, BAD("m", 4, "read"), NULL);
+    pass_time(NANOSECONDS_PER_SECOND);
+    expect_events(&c, BAD("n", 5, "read"), NULL);
+    /* One without any. */
+    pass_time(NANOSECONDS_PER_SECOND);
+    expect_events(&c, NULL);
+    send_bad(QUORUM_OP_TYPE_READ, "n", 6);
+    expect_events(&c, BAD("n", 6, "read"), NULL);
+    teardown(&c);
+}
+
+/* All of a kind that is not about something particular. */
+static void test_limited_kind(void)
+{
+    Client c;
+
+    setup(&c, "");
+    qapi_event_send_quorum_failure("q", 0, 1, &error_abort);
+    qapi_event_send_quorum_failure("r", 0, 1, &error_abort);
+    send_bad(QUORUM_OP_TYPE_READ, "n", 0);
+    expect_events(&c, FAILURE("q"), BAD("n", 0, "read"), NULL);
+    pass_time(NANOSECONDS_PER_SECOND);
+    expect_events(&c, FAILURE("r"), NULL);
+    teardown(&c);
+}
+
+/* Of monitors that are gone, nothing is left. */
+static void test_limited_at_end(void)
+{
+    Client c;
+
+    setup(&c, "");
+    send_bad(QUORUM_OP_TYPE_READ, "n", 0);
+    send_bad(QUORUM_OP_TYPE_READ, "n", 1);
+    teardown(&c);
+    setup(&c, "");
+    pass_time(NANOSECONDS_PER_SECOND);
+    expect_events(&c, NULL);
+    send_bad(QUORUM_OP_TYPE_READ, "n", 2);
+    expect_events(&c, BAD("n", 2, "read"), NULL);
+    teardown(&c);
+}
+
 static void test_pretty(void)
 {
     Client c;
@@ -457,10 +560,15 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     qemu_init_main_loop(&error_abort);
     monitor_init_globals(&program);
+    qemu_clock_virtual_freeze();
+    monitor_set_event_clock(QEMU_CLOCK_VIRTUAL);
     g_test_add_func("/monitor-qmp/negotiation", test_negotiation);
     g_test_add_func("/monitor-qmp/errors", test_errors);
     g_test_add_func("/monitor-qmp/pieces", test_pieces);
     g_test_add_func("/monitor-qmp/event-order", test_event_order);
+    g_test_add_func("/monitor-qmp/limited-events", test_limited);
+    g_test_add_func("/monitor-qmp/limited-kind", test_limited_kind);
+    g_test_add_func("/monitor-qmp/limited-at-end", test_limited_at_end);
     g_test_add_func("/monitor-qmp/pretty", test_pretty);
     g_test_add_func("/monitor-qmp/coroutine-command", test_coroutine_command);
     g_test_add_func("/monitor-qmp/oob", test_oob);
