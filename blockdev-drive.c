@@ -13,6 +13,7 @@
 #include "qapi/error.h"
 #include "qapi/qmp/qdict.h"
 #include "qapi/qmp/qlist.h"
+#include "qapi/qmp/qstring.h"
 #include "qemu/cutils.h"
 #include "qemu/error-report.h"
 #include "qemu/option.h"
@@ -69,6 +70,10 @@ QemuOptsList qemu_common_drive_opts = {
                                          "backing file" },
         { "rerror", QEMU_OPT_STRING, "what to do about read errors" },
         { "werror", QEMU_OPT_STRING, "what to do about write errors" },
+        { "stats-account-invalid", QEMU_OPT_BOOL, "count times of invalid "
+                                                  "requests" },
+        { "stats-account-failed", QEMU_OPT_BOOL, "count times of failed "
+                                                 "requests" },
         { "discard", QEMU_OPT_STRING, "what to do about discards" },
         { "detect-zeroes", QEMU_OPT_STRING, "what to do about writes of "
                                             "zeroes" },
@@ -96,6 +101,8 @@ static QemuOptsList drive_own_opts = {
         { "copy-on-read", QEMU_OPT_BOOL },
         { "rerror", QEMU_OPT_STRING },
         { "werror", QEMU_OPT_STRING },
+        { "stats-account-invalid", QEMU_OPT_BOOL },
+        { "stats-account-failed", QEMU_OPT_BOOL },
         { NULL }
     },
 };
@@ -328,28 +335,70 @@ static bool set_error_actions(QemuOpts *opts, BlockBackend *blk, Error **errp)
     return true;
 }
 
+/* Take "stats-intervals.0" and so on out of @options: lengths in seconds. */
+static bool parse_intervals(QDict *options, GArray *intervals, Error **errp)
+{
+    QDict *rest;
+    QList *list;
+    const QListEntry *e;
+    bool ok = true;
+
+    qdict_extract_subqdict(options, &rest, "stats-intervals.");
+    qdict_array_split(rest, &list);
+    if (qdict_size(rest)) {
+        error_setg(errp, "Invalid option stats-intervals.%s",
+                   qdict_entry_key(qdict_first(rest)));
+        ok = false;
+    }
+    QLIST_FOREACH_ENTRY(list, e) {
+        QString *value = qobject_to(QString, qlist_entry_obj(e));
+        const char *text = value ? qstring_get_str(value) : "";
+        unsigned long long seconds;
+
+        if (ok && (parse_uint_full(text, &seconds, 10) < 0 || !seconds ||
+                   seconds > UINT_MAX)) {
+            error_setg(errp, "Invalid interval length: %s", text);
+            ok = false;
+        }
+        g_array_append_vals(intervals, &(unsigned){ seconds }, 1);
+    }
+    qobject_unref(rest);
+    qobject_unref(list);
+    return ok;
+}
+
+static void set_statistics(QemuOpts *opts, const GArray *intervals,
+                           BlockBackend *blk)
+{
+    BlockAcctStats *stats = blk_get_stats(blk);
+    guint i;
+
+    block_acct_setup(stats,
+                     qemu_opt_get_bool(opts, "stats-account-invalid", true),
+                     qemu_opt_get_bool(opts, "stats-account-failed", true));
+    for (i = 0; i < intervals->len; i++) {
+        block_acct_add_interval(stats, g_array_index(intervals, unsigned, i));
+    }
+}
+
 DriveInfo *drive_new(QemuOpts *all_opts, BlockInterfaceType default_type,
                      Error **errp)
 {
     QDict *bs_opts = qemu_opts_to_qdict(all_opts, NULL);
     g_autofree char *name = g_strdup(qdict_get_try_str(bs_opts, "id"));
     g_autofree char *group = NULL;
+    g_autoptr(GArray) intervals = g_array_new(FALSE, FALSE, sizeof(unsigned));
     DriveInfo *dinfo = g_new0(DriveInfo, 1);
     ThrottleConfig cfg;
     QemuOpts *opts = qemu_opts_create(&drive_own_opts, NULL, 0, &error_abort);
 
     qdict_del(bs_opts, "id");
-    if (!qemu_opts_absorb_qdict(opts, bs_opts, errp)) {
-        qobject_unref(bs_opts);
-        goto fail;
-    }
-    if (!parse_interface(opts, default_type, dinfo, errp) ||
+    if (!qemu_opts_absorb_qdict(opts, bs_opts, errp) ||
+        !parse_interface(opts, default_type, dinfo, errp) ||
         !parse_media(opts, dinfo, errp) ||
-        !parse_place(opts, dinfo, errp)) {
-        qobject_unref(bs_opts);
-        goto fail;
-    }
-    if (!drive_parse_throttling(bs_opts, &cfg, &group, errp)) {
+        !parse_place(opts, dinfo, errp) ||
+        !parse_intervals(bs_opts, intervals, errp) ||
+        !drive_parse_throttling(bs_opts, &cfg, &group, errp)) {
         qobject_unref(bs_opts);
         goto fail;
     }
@@ -365,6 +414,7 @@ DriveInfo *drive_new(QemuOpts *all_opts, BlockInterfaceType default_type,
         blk_unref(dinfo->blk);
         goto fail;
     }
+    set_statistics(opts, intervals, dinfo->blk);
     if (throttle_enabled(&cfg)) {
         blk_io_limits_enable(dinfo->blk, group ? group : name);
         blk_set_io_limits(dinfo->blk, &cfg);

@@ -12,6 +12,7 @@
 void block_acct_init(BlockAcctStats *stats)
 {
     qemu_mutex_init(&stats->lock);
+    QSIMPLEQ_INIT(&stats->intervals);
     stats->account_invalid = true;
     stats->account_failed = true;
 }
@@ -25,6 +26,11 @@ void block_acct_setup(BlockAcctStats *stats, bool account_invalid,
 
 void block_acct_cleanup(BlockAcctStats *stats)
 {
+    BlockAcctTimedStats *timed, *next;
+
+    QSIMPLEQ_FOREACH_SAFE(timed, &stats->intervals, entries, next) {
+        g_free(timed);
+    }
     block_latency_histograms_clear(stats);
     qemu_mutex_destroy(&stats->lock);
 }
@@ -103,6 +109,44 @@ static void histogram_account(BlockLatencyHistogram *h, uint64_t latency)
     h->bins[low]++;
 }
 
+/* ---- Intervals ---- */
+
+void block_acct_add_interval(BlockAcctStats *stats, unsigned interval_length)
+{
+    BlockAcctTimedStats *timed = g_new0(BlockAcctTimedStats, 1);
+    size_t i;
+
+    assert(interval_length > 0);
+    timed->interval_length = interval_length;
+    for (i = 0; i < BLOCK_MAX_IOTYPE; i++) {
+        timed_average_init(&timed->latency[i], QEMU_CLOCK_REALTIME,
+                           (uint64_t)interval_length *
+                           NANOSECONDS_PER_SECOND);
+    }
+    qemu_mutex_lock(&stats->lock);
+    QSIMPLEQ_INSERT_TAIL(&stats->intervals, timed, entries);
+    qemu_mutex_unlock(&stats->lock);
+}
+
+double block_acct_queue_depth(BlockAcctTimedStats *timed,
+                              enum BlockAcctType type)
+{
+    uint64_t elapsed;
+    uint64_t sum = timed_average_sum(&timed->latency[type], &elapsed);
+
+    return (double)sum / elapsed;
+}
+
+static void intervals_account(BlockAcctStats *stats, enum BlockAcctType type,
+                              uint64_t latency)
+{
+    BlockAcctTimedStats *timed;
+
+    QSIMPLEQ_FOREACH(timed, &stats->intervals, entries) {
+        timed_average_account(&timed->latency[type], latency);
+    }
+}
+
 /* ---- Requests ---- */
 
 static int64_t acct_now(void)
@@ -140,6 +184,7 @@ static void acct_finish(BlockAcctStats *stats, BlockAcctCookie *cookie,
     histogram_account(&stats->latency[cookie->type], latency);
     if (!failed || stats->account_failed) {
         stats->total_time_ns[cookie->type] += latency;
+        intervals_account(stats, cookie->type, latency);
         stats->last_access_time_ns = now;
     }
     qemu_mutex_unlock(&stats->lock);

@@ -379,11 +379,38 @@ static BlockLatencyHistogramInfo *histogram(const BlockLatencyHistogram *h)
     return info;
 }
 
+static BlockDeviceTimedStats *timed_stats(BlockAcctTimedStats *timed)
+{
+    TimedAverage *rd = &timed->latency[BLOCK_ACCT_READ];
+    TimedAverage *wr = &timed->latency[BLOCK_ACCT_WRITE];
+    TimedAverage *fl = &timed->latency[BLOCK_ACCT_FLUSH];
+    BlockDeviceTimedStats *info = g_new0(BlockDeviceTimedStats, 1);
+
+    info->interval_length = timed->interval_length;
+    info->min_rd_latency_ns = timed_average_min(rd);
+    info->max_rd_latency_ns = timed_average_max(rd);
+    info->avg_rd_latency_ns = timed_average_avg(rd);
+    info->min_wr_latency_ns = timed_average_min(wr);
+    info->max_wr_latency_ns = timed_average_max(wr);
+    info->avg_wr_latency_ns = timed_average_avg(wr);
+    info->min_flush_latency_ns = timed_average_min(fl);
+    info->max_flush_latency_ns = timed_average_max(fl);
+    info->avg_flush_latency_ns = timed_average_avg(fl);
+    info->avg_rd_queue_depth = block_acct_queue_depth(timed, BLOCK_ACCT_READ);
+    info->avg_wr_queue_depth = block_acct_queue_depth(timed, BLOCK_ACCT_WRITE);
+    return info;
+}
+
 static void blk_stats(BlockDeviceStats *ds, BlockBackend *blk)
 {
     BlockAcctStats *stats = blk_get_stats(blk);
+    BlockDeviceTimedStatsList **tail = &ds->timed_stats;
+    BlockAcctTimedStats *timed;
 
     qemu_mutex_lock(&stats->lock);
+    QSIMPLEQ_FOREACH(timed, &stats->intervals, entries) {
+        QAPI_LIST_APPEND(tail, timed_stats(timed));
+    }
     ds->rd_bytes = stats->nr_bytes[BLOCK_ACCT_READ];
     ds->wr_bytes = stats->nr_bytes[BLOCK_ACCT_WRITE];
     ds->unmap_bytes = stats->nr_bytes[BLOCK_ACCT_UNMAP];

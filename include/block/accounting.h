@@ -7,7 +7,9 @@
 #ifndef BLOCK_ACCOUNTING_H
 #define BLOCK_ACCOUNTING_H
 
+#include "qemu/queue.h"
 #include "qemu/thread.h"
+#include "qemu/timed-average.h"
 #include "qapi/qapi-builtin-types.h"
 #include "qapi/qapi-types-common.h"
 
@@ -35,6 +37,13 @@ typedef struct BlockLatencyHistogram {
     uint64_t *bins;
 } BlockLatencyHistogram;
 
+/* What requests took over the latest interval of one length. */
+typedef struct BlockAcctTimedStats {
+    unsigned interval_length;   /* s */
+    TimedAverage latency[BLOCK_MAX_IOTYPE];     /* ns */
+    QSIMPLEQ_ENTRY(BlockAcctTimedStats) entries;
+} BlockAcctTimedStats;
+
 typedef struct BlockAcctStats {
     QemuMutex lock;
     uint64_t nr_bytes[BLOCK_MAX_IOTYPE];
@@ -47,6 +56,7 @@ typedef struct BlockAcctStats {
     bool account_invalid;
     bool account_failed;
     BlockLatencyHistogram latency[BLOCK_MAX_IOTYPE];
+    QSIMPLEQ_HEAD(, BlockAcctTimedStats) intervals;
 } BlockAcctStats;
 
 void block_acct_init(BlockAcctStats *stats);
@@ -68,6 +78,11 @@ void block_latency_histogram_set(BlockAcctStats *stats, enum BlockAcctType type,
                                  const uint64List *boundaries);
 /* Keep none any more. */
 void block_latency_histograms_clear(BlockAcctStats *stats);
+/* Keep statistics of the latest @interval_length seconds, 1 at least. */
+void block_acct_add_interval(BlockAcctStats *stats, unsigned interval_length);
+/* How many requests of @type were in flight on average; stats->lock is held. */
+double block_acct_queue_depth(BlockAcctTimedStats *timed,
+                              enum BlockAcctType type);
 int64_t block_acct_idle_time_ns(BlockAcctStats *stats);
 
 #endif
