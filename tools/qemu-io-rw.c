@@ -40,15 +40,14 @@ typedef struct IORequest {
 
 /* ---- Output ---- */
 
+/* The short form is that of less than a second. */
 static void print_time(char *s, size_t size, double t, bool machine)
 {
     int h = t / 3600, m = fmod(t / 60, 60);
     double sec = fmod(t, 60);
 
-    if (machine || h) {
+    if (machine || t >= 1) {
         snprintf(s, size, "%d:%02d:%05.2f", h, m, sec);
-    } else if (m) {
-        snprintf(s, size, "%02d:%05.2f", m, sec);
     } else {
         snprintf(s, size, "%05.2f sec", sec);
     }
