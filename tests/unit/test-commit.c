@@ -6,59 +6,8 @@
  * cancellation; commits of the active image under writes.
  */
 #include "qemu/osdep.h"
-#include "mem-driver.h"
-#include "block/blockjob_int.h"
+#include "mem-chain.h"
 #include "qemu/main-loop.h"
-
-#define DEPTH 5
-#define PART  (MEM_LENGTH / DEPTH / 65536 * 65536)
-
-/* Layer 0 is the active one; each has one part of its own. */
-typedef struct Chain {
-    BlockDriverState *layer[DEPTH];
-    BlockBackend *guest;
-} Chain;
-
-static void setup(Chain *c)
-{
-    int i;
-
-    for (i = 0; i < DEPTH; i++) {
-        g_autofree char *name = g_strdup_printf("l%d", i);
-
-        c->layer[i] = mem_node(name);
-        mem_fill(c->layer[i], i * PART, PART, 0x10 + i);
-    }
-    for (i = 0; i + 1 < DEPTH; i++) {
-        bdrv_set_backing_hd(c->layer[i], c->layer[i + 1], &error_abort);
-    }
-    c->guest = blk_new_with_bs(c->layer[0],
-                               BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE,
-                               BLK_PERM_CONSISTENT_READ | BLK_PERM_GRAPH_MOD |
-                               BLK_PERM_WRITE_UNCHANGED, &error_abort);
-}
-
-static void check_content(Chain *c)
-{
-    int i;
-
-    for (i = 0; i < DEPTH; i++) {
-        mem_check(c->guest, i * PART, PART, 0x10 + i);
-    }
-    mem_check(c->guest, DEPTH * PART, MEM_LENGTH - DEPTH * PART, 0);
-}
-
-static void teardown(Chain *c)
-{
-    int i;
-
-    g_assert_null(block_job_next(NULL));
-    blk_unref(c->guest);
-    for (i = 0; i < DEPTH; i++) {
-        bdrv_unref(c->layer[i]);
-    }
-    g_assert_null(bdrv_next_all_states(NULL));
-}
 
 /* From layer 1 down to layer 3. */
 static CommitJobConfig config(Chain *c)
@@ -81,26 +30,19 @@ static BlockJob *wait_ready(void)
     return job;
 }
 
-static void wait_gone(void)
-{
-    while (block_job_get("job0")) {
-        aio_poll(qemu_get_aio_context(), true);
-    }
-}
-
 static void test_intermediate(void)
 {
     Chain c;
     CommitJobConfig cfg;
 
-    setup(&c);
+    chain_setup(&c);
     cfg = config(&c);
     cfg.backing_file_str = "its name";
     cfg.filter_node_name = "filter";
     g_assert_true(commit_start_job(&cfg, &error_abort));
     g_assert_nonnull(bdrv_find_node("filter"));
     mem_check(c.guest, 2 * PART, PART, 0x12);
-    wait_gone();
+    wait_job_gone("job0");
     g_assert_null(bdrv_find_node("filter"));
     g_assert_true(bdrv_cow_bs(c.layer[0]) == c.layer[3]);
     g_assert_cmpstr(mem_state(c.layer[0])->header, ==,
@@ -109,8 +51,8 @@ static void test_intermediate(void)
     g_assert_true(mem_is_allocated(c.layer[3], 2 * PART));
     g_assert_false(mem_is_allocated(c.layer[3], 0));
     g_assert_false(mem_is_allocated(c.layer[3], 4 * PART));
-    check_content(&c);
-    teardown(&c);
+    chain_check_content(&c);
+    chain_teardown(&c);
 }
 
 static void test_cancel(void)
@@ -118,16 +60,16 @@ static void test_cancel(void)
     Chain c;
     CommitJobConfig cfg;
 
-    setup(&c);
+    chain_setup(&c);
     cfg = config(&c);
     cfg.speed = 1;
     g_assert_true(commit_start_job(&cfg, &error_abort));
     block_job_cancel(block_job_get("job0"), false);
-    wait_gone();
+    wait_job_gone("job0");
     g_assert_true(bdrv_cow_bs(c.layer[0]) == c.layer[1]);
     g_assert_null(mem_state(c.layer[0])->header);
-    check_content(&c);
-    teardown(&c);
+    chain_check_content(&c);
+    chain_teardown(&c);
 }
 
 static void test_short_base(gconstpointer opaque)
@@ -136,7 +78,7 @@ static void test_short_base(gconstpointer opaque)
     Chain c;
     CommitJobConfig cfg;
 
-    setup(&c);
+    chain_setup(&c);
     mem_set_length(c.layer[3], MEM_LENGTH / 2);
     mem_fill(c.layer[1], MEM_LENGTH - 512, 512, 0x66);
     cfg = config(&c);
@@ -147,11 +89,11 @@ static void test_short_base(gconstpointer opaque)
     } else {
         g_assert_true(commit_start_job(&cfg, &error_abort));
     }
-    wait_gone();
+    wait_job_gone("job0");
     g_assert_cmpint(bdrv_getlength(c.layer[3]), ==, MEM_LENGTH);
     mem_check(c.guest, 2 * PART, PART, 0x12);
     mem_check(c.guest, MEM_LENGTH - 512, 512, 0x66);
-    teardown(&c);
+    chain_teardown(&c);
 }
 
 static int result;
@@ -171,7 +113,7 @@ static void test_error(gconstpointer opaque)
     CommitJobConfig cfg;
     BlockJob *job;
 
-    setup(&c);
+    chain_setup(&c);
     block_job_add_status_listener(&listener);
     cfg = config(&c);
     cfg.on_error = policy;
@@ -191,13 +133,13 @@ static void test_error(gconstpointer opaque)
         }
         mem_state(c.layer[3])->fail = "";
     }
-    wait_gone();
+    wait_job_gone("job0");
     notifier_remove(&listener);
     mem_state(c.layer[3])->fail = "";
     g_assert_cmpint(result, ==, reported ? -EIO : 0);
     g_assert_true(bdrv_cow_bs(c.layer[0]) == c.layer[reported ? 1 : 3]);
-    check_content(&c);
-    teardown(&c);
+    chain_check_content(&c);
+    chain_teardown(&c);
 }
 
 /* Writes of the guest follow into the base, which becomes the disk. */
@@ -206,7 +148,7 @@ static void test_active(void)
     Chain c;
     CommitJobConfig cfg;
 
-    setup(&c);
+    chain_setup(&c);
     cfg = config(&c);
     cfg.top = c.layer[0];
     g_assert_true(commit_active_start_job(&cfg, &error_abort));
@@ -215,7 +157,7 @@ static void test_active(void)
     wait_ready();
     g_assert_cmpint(mem_do(c.guest, 'w', PART + 512, 1024, 0x77, 0), ==, 0);
     block_job_complete(block_job_get("job0"), &error_abort);
-    wait_gone();
+    wait_job_gone("job0");
     g_assert_true(blk_bs(c.guest) == c.layer[3]);
     mem_check(c.guest, 0, PART, 0x10);
     mem_check(c.guest, PART, 512, 0x11);
@@ -223,7 +165,7 @@ static void test_active(void)
     mem_check(c.guest, 2 * PART, PART, 0x12);
     mem_check(c.guest, 3 * PART, PART, 0x13);
     mem_check(c.guest, 4 * PART, PART, 0x14);
-    teardown(&c);
+    chain_teardown(&c);
 }
 
 static void test_active_cancel(void)
@@ -231,16 +173,16 @@ static void test_active_cancel(void)
     Chain c;
     CommitJobConfig cfg;
 
-    setup(&c);
+    chain_setup(&c);
     cfg = config(&c);
     cfg.top = c.layer[0];
     g_assert_true(commit_active_start_job(&cfg, &error_abort));
     wait_ready();
     block_job_cancel(block_job_get("job0"), false);
-    wait_gone();
+    wait_job_gone("job0");
     g_assert_true(blk_bs(c.guest) == c.layer[0]);
-    check_content(&c);
-    teardown(&c);
+    chain_check_content(&c);
+    chain_teardown(&c);
 }
 
 /* While a job runs its part of the chain stays as it is. */
@@ -251,7 +193,7 @@ static void test_frozen(gconstpointer opaque)
     CommitJobConfig cfg;
     Error *err = NULL;
 
-    setup(&c);
+    chain_setup(&c);
     cfg = config(&c);
     cfg.speed = 1;
     if (active) {
@@ -264,11 +206,11 @@ static void test_frozen(gconstpointer opaque)
     error_free(err);
     g_assert_true(bdrv_op_is_blocked(c.layer[2], BLOCK_OP_TYPE_STREAM, NULL));
     block_job_cancel(block_job_get("job0"), true);
-    wait_gone();
+    wait_job_gone("job0");
     g_assert_false(bdrv_is_backing_chain_frozen(c.layer[0], c.layer[4],
                                                 NULL));
-    check_content(&c);
-    teardown(&c);
+    chain_check_content(&c);
+    chain_teardown(&c);
 }
 
 /* Without a job; the chain stays. */
@@ -277,7 +219,7 @@ static void test_synchronous(void)
     Chain c;
     CommitJobConfig cfg;
 
-    setup(&c);
+    chain_setup(&c);
     mem_set_length(c.layer[1], MEM_LENGTH / 2);
     mem_fill(c.layer[1], PART, PART, 0x11);
     g_assert_cmpint(bdrv_commit(c.layer[0]), ==, 0);
@@ -293,12 +235,12 @@ static void test_synchronous(void)
     g_assert_true(commit_start_job(&cfg, &error_abort));
     g_assert_cmpint(bdrv_commit(c.layer[0]), ==, -EBUSY);
     block_job_cancel(block_job_get("job0"), true);
-    wait_gone();
+    wait_job_gone("job0");
     mem_state(c.layer[1])->fail = "w";
     g_assert_cmpint(bdrv_commit(c.layer[0]), ==, -EIO);
     mem_state(c.layer[1])->fail = "";
     g_assert_true(bdrv_cow_bs(c.layer[0]) == c.layer[1]);
-    teardown(&c);
+    chain_teardown(&c);
 }
 
 int main(int argc, char **argv)

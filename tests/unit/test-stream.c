@@ -6,70 +6,12 @@
  * policy, cancellation, several jobs on one chain.
  */
 #include "qemu/osdep.h"
-#include "mem-driver.h"
-#include "block/blockjob_int.h"
+#include "mem-chain.h"
 #include "qemu/main-loop.h"
-
-#define DEPTH 5
-#define PART  (MEM_LENGTH / DEPTH / 65536 * 65536)
-
-/* Layer 0 is the top; each has one part of its own. */
-typedef struct Chain {
-    BlockDriverState *layer[DEPTH];
-    BlockBackend *guest;
-} Chain;
-
-static void setup(Chain *c)
-{
-    int i;
-
-    for (i = 0; i < DEPTH; i++) {
-        g_autofree char *name = g_strdup_printf("l%d", i);
-
-        c->layer[i] = mem_node(name);
-        mem_state(c->layer[i])->cluster_size = 65536;
-        mem_fill(c->layer[i], i * PART, PART, 0x10 + i);
-    }
-    for (i = 0; i + 1 < DEPTH; i++) {
-        bdrv_set_backing_hd(c->layer[i], c->layer[i + 1], &error_abort);
-    }
-    c->guest = blk_new_with_bs(c->layer[0],
-                               BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE,
-                               BLK_PERM_ALL, &error_abort);
-}
-
-static void check_content(Chain *c)
-{
-    int i;
-
-    for (i = 0; i < DEPTH; i++) {
-        mem_check(c->guest, i * PART, PART, 0x10 + i);
-    }
-    mem_check(c->guest, DEPTH * PART, MEM_LENGTH - DEPTH * PART, 0);
-}
-
-static void teardown(Chain *c)
-{
-    int i;
-
-    g_assert_null(block_job_next(NULL));
-    blk_unref(c->guest);
-    for (i = 0; i < DEPTH; i++) {
-        bdrv_unref(c->layer[i]);
-    }
-    g_assert_null(bdrv_next_all_states(NULL));
-}
 
 static StreamJobConfig config(Chain *c)
 {
     return (StreamJobConfig) { .job_id = "job0", .bs = c->layer[0] };
-}
-
-static void wait_gone(const char *id)
-{
-    while (block_job_get(id)) {
-        aio_poll(qemu_get_aio_context(), true);
-    }
 }
 
 static void test_whole_chain(void)
@@ -77,17 +19,17 @@ static void test_whole_chain(void)
     Chain c;
     StreamJobConfig cfg;
 
-    setup(&c);
+    chain_setup(&c);
     cfg = config(&c);
     g_assert_true(stream_start_job(&cfg, &error_abort));
     g_assert_true(blk_bs(c.guest) != c.layer[0]);
-    wait_gone("job0");
+    wait_job_gone("job0");
     g_assert_true(blk_bs(c.guest) == c.layer[0]);
     g_assert_null(c.layer[0]->backing);
     g_assert_cmpstr(mem_state(c.layer[0])->header, ==, "- (-)");
-    check_content(&c);
+    chain_check_content(&c);
     g_assert_false(mem_is_allocated(c.layer[0], DEPTH * PART));
-    teardown(&c);
+    chain_teardown(&c);
 }
 
 static void test_base(gconstpointer opaque)
@@ -96,7 +38,7 @@ static void test_base(gconstpointer opaque)
     Chain c;
     StreamJobConfig cfg;
 
-    setup(&c);
+    chain_setup(&c);
     cfg = config(&c);
     if (by_bottom) {
         cfg.bottom = c.layer[2];
@@ -105,14 +47,14 @@ static void test_base(gconstpointer opaque)
     }
     cfg.backing_file_str = "its name";
     g_assert_true(stream_start_job(&cfg, &error_abort));
-    wait_gone("job0");
+    wait_job_gone("job0");
     g_assert_true(bdrv_cow_bs(c.layer[0]) == c.layer[3]);
     g_assert_cmpstr(mem_state(c.layer[0])->header, ==,
                     "its name (test-mem)");
     g_assert_true(mem_is_allocated(c.layer[0], 2 * PART));
     g_assert_false(mem_is_allocated(c.layer[0], 3 * PART));
-    check_content(&c);
-    teardown(&c);
+    chain_check_content(&c);
+    chain_teardown(&c);
 }
 
 /* What is written while the job has read and not yet stored wins. */
@@ -122,7 +64,7 @@ static void test_write_meanwhile(void)
     Chain c;
     StreamJobConfig cfg;
 
-    setup(&c);
+    chain_setup(&c);
     cfg = config(&c);
     mem_state(c.layer[2])->hold = "r";
     g_assert_true(stream_start_job(&cfg, &error_abort));
@@ -133,11 +75,11 @@ static void test_write_meanwhile(void)
     g_assert_false(mem_done(w));
     mem_release(c.layer[2]);
     g_assert_cmpint(mem_finish(w), ==, 0);
-    wait_gone("job0");
+    wait_job_gone("job0");
     mem_check(c.guest, 2 * PART, 512, 0x12);
     mem_check(c.guest, 2 * PART + 512, 1024, 0x77);
     mem_check(c.guest, 2 * PART + 1536, PART - 1536, 0x12);
-    teardown(&c);
+    chain_teardown(&c);
 }
 
 /* What users read is kept. */
@@ -146,7 +88,7 @@ static void test_read_meanwhile(void)
     Chain c;
     StreamJobConfig cfg;
 
-    setup(&c);
+    chain_setup(&c);
     cfg = config(&c);
     cfg.speed = 1;
     cfg.bottom = c.layer[2];
@@ -158,11 +100,11 @@ static void test_read_meanwhile(void)
     mem_check(c.guest, 3 * PART, 65536, 0x13);
     g_assert_false(mem_is_allocated(c.layer[0], 3 * PART));
     block_job_cancel(block_job_get("job0"), false);
-    wait_gone("job0");
-    check_content(&c);
+    wait_job_gone("job0");
+    chain_check_content(&c);
     g_assert_true(bdrv_cow_bs(c.layer[0]) == c.layer[1]);
     g_assert_null(mem_state(c.layer[0])->header);
-    teardown(&c);
+    chain_teardown(&c);
 }
 
 static int result;
@@ -181,7 +123,7 @@ static void test_error(gconstpointer opaque)
     StreamJobConfig cfg;
     BlockJob *job;
 
-    setup(&c);
+    chain_setup(&c);
     block_job_add_status_listener(&listener);
     cfg = config(&c);
     cfg.on_error = policy;
@@ -196,7 +138,7 @@ static void test_error(gconstpointer opaque)
         mem_state(c.layer[3])->fail = "";
         block_job_user_resume(job, &error_abort);
     }
-    wait_gone("job0");
+    wait_job_gone("job0");
     notifier_remove(&listener);
     mem_state(c.layer[3])->fail = "";
     g_assert_cmpint(result, ==, stops ? 0 : -EIO);
@@ -205,8 +147,8 @@ static void test_error(gconstpointer opaque)
     if (policy == BLOCKDEV_ON_ERROR_IGNORE) {
         g_assert_true(mem_is_allocated(c.layer[0], 4 * PART));
     }
-    check_content(&c);
-    teardown(&c);
+    chain_check_content(&c);
+    chain_teardown(&c);
 }
 
 static void test_disjoint_jobs(void)
@@ -215,7 +157,7 @@ static void test_disjoint_jobs(void)
     StreamJobConfig upper, lower;
     Error *err = NULL;
 
-    setup(&c);
+    chain_setup(&c);
     upper = config(&c);
     upper.base = c.layer[2];
     upper.speed = 1;
@@ -230,13 +172,13 @@ static void test_disjoint_jobs(void)
     error_free(err);
     lower.bs = c.layer[2];
     g_assert_true(stream_start_job(&lower, &error_abort));
-    wait_gone("job1");
+    wait_job_gone("job1");
     g_assert_null(c.layer[2]->backing);
     block_job_set_speed(block_job_get("job0"), 0, &error_abort);
-    wait_gone("job0");
+    wait_job_gone("job0");
     g_assert_true(bdrv_cow_bs(c.layer[0]) == c.layer[2]);
-    check_content(&c);
-    teardown(&c);
+    chain_check_content(&c);
+    chain_teardown(&c);
 }
 
 /* Layers of other lengths, and ends that are no whole clusters. */
@@ -245,20 +187,20 @@ static void test_odd_lengths(void)
     Chain c;
     StreamJobConfig cfg;
 
-    setup(&c);
+    chain_setup(&c);
     mem_set_length(c.layer[0], MEM_LENGTH + 1536);
     mem_set_length(c.layer[1], MEM_LENGTH / 2 + 512);
     mem_fill(c.layer[1], MEM_LENGTH / 2, 512, 0x55);
     mem_fill(c.layer[4], MEM_LENGTH - 512, 512, 0x66);
     cfg = config(&c);
     g_assert_true(stream_start_job(&cfg, &error_abort));
-    wait_gone("job0");
+    wait_job_gone("job0");
     mem_check(c.guest, MEM_LENGTH / 2, 512, 0x55);
     /* Layer 1 is shorter than the ones below: zeroes hide them. */
     mem_check(c.guest, MEM_LENGTH / 2 + 512,
               MEM_LENGTH + 1536 - MEM_LENGTH / 2 - 512, 0);
     mem_check(c.guest, 2 * PART, PART / 2, 0x12);
-    teardown(&c);
+    chain_teardown(&c);
 }
 
 int main(int argc, char **argv)
