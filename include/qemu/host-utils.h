@@ -23,13 +23,18 @@ static inline uint64_t muldiv64(uint64_t a, uint32_t b, uint32_t c)
     return (__int128)a * b / c;
 }
 
+/* The power of 2 at or below @v; 0 for 0. */
 static inline uint64_t pow2floor(uint64_t v)
 {
     return v ? 1ULL << (63 - clz64(v)) : 0;
 }
 
+/* The power of 2 at or above @v; 0 if it does not fit. */
 static inline uint64_t pow2ceil(uint64_t v)
 {
+    if (v > 1ULL << 63) {
+        return 0;
+    }
     return v <= 1 ? 1 : 1ULL << (64 - clz64(v - 1));
 }
 
