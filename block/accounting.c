@@ -9,6 +9,17 @@
 #include "block/accounting.h"
 #include "qemu/timer.h"
 
+/* Of a request, by a clock that may stand still while it runs. */
+#define VIRTUAL_LATENCY_NS SCALE_MS
+
+/* Written before there are any statistics. */
+static QEMUClockType acct_clock = QEMU_CLOCK_REALTIME;
+
+void block_acct_set_clock(QEMUClockType type)
+{
+    acct_clock = type;
+}
+
 void block_acct_init(BlockAcctStats *stats)
 {
     qemu_mutex_init(&stats->lock);
@@ -119,7 +130,7 @@ void block_acct_add_interval(BlockAcctStats *stats, unsigned interval_length)
     assert(interval_length > 0);
     timed->interval_length = interval_length;
     for (i = 0; i < BLOCK_MAX_IOTYPE; i++) {
-        timed_average_init(&timed->latency[i], QEMU_CLOCK_REALTIME,
+        timed_average_init(&timed->latency[i], acct_clock,
                            (uint64_t)interval_length *
                            NANOSECONDS_PER_SECOND);
     }
@@ -151,7 +162,7 @@ static void intervals_account(BlockAcctStats *stats, enum BlockAcctType type,
 
 static int64_t acct_now(void)
 {
-    return qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    return qemu_clock_get_ns(acct_clock);
 }
 
 void block_acct_start(BlockAcctStats *stats, BlockAcctCookie *cookie,
@@ -169,7 +180,8 @@ static void acct_finish(BlockAcctStats *stats, BlockAcctCookie *cookie,
                         bool failed)
 {
     int64_t now = acct_now();
-    int64_t latency = now - cookie->start_time_ns;
+    int64_t latency = acct_clock == QEMU_CLOCK_VIRTUAL
+                      ? VIRTUAL_LATENCY_NS : now - cookie->start_time_ns;
 
     if (cookie->type == BLOCK_ACCT_NONE) {
         return;

@@ -6,6 +6,7 @@
  * Each line is a command; the answer is a line that begins with OK or FAIL.
  */
 #include "qemu/osdep.h"
+#include "block/accounting.h"
 #include "block/throttle-groups.h"
 #include "chardev/char-fe.h"
 #include "monitor/monitor.h"
@@ -29,6 +30,7 @@ void qtest_enable(void)
     if (!enabled) {
         enabled = true;
         qemu_clock_virtual_freeze();
+        block_acct_set_clock(QEMU_CLOCK_VIRTUAL);
         throttle_groups_set_clock(QEMU_CLOCK_VIRTUAL);
         monitor_set_event_clock(QEMU_CLOCK_VIRTUAL);
     }

@@ -59,6 +59,12 @@ typedef struct BlockAcctStats {
     QSIMPLEQ_HEAD(, BlockAcctTimedStats) intervals;
 } BlockAcctStats;
 
+/*
+ * Time is measured by @type from now on; before there are any statistics.
+ * QEMU_CLOCK_VIRTUAL is for tests: it may stand still while a request runs,
+ * and each request counts as 1 ms, as in QEMU 7.2.
+ */
+void block_acct_set_clock(QEMUClockType type);
 void block_acct_init(BlockAcctStats *stats);
 void block_acct_setup(BlockAcctStats *stats, bool account_invalid,
                       bool account_failed);
