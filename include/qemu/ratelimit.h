@@ -10,6 +10,9 @@
 
 #include "qemu/timer.h"
 
+/* 146 years, which may be added to any clock's time. */
+#define RATELIMIT_MAX_NS (1LL << 62)
+
 typedef struct {
     int64_t slice_start_time;   /* ns */
     int64_t slice_end_time;     /* ns; later than one slice if overdrawn */
@@ -22,6 +25,7 @@ typedef struct {
 static inline int64_t ratelimit_calculate_delay(RateLimit *limit, uint64_t n)
 {
     int64_t now = qemu_clock_get_ns(QEMU_CLOCK_REALTIME);
+    double wait_ns;
 
     if (!limit->slice_quota) {
         return 0;
@@ -36,10 +40,10 @@ static inline int64_t ratelimit_calculate_delay(RateLimit *limit, uint64_t n)
     if (limit->dispatched < limit->slice_quota) {
         return 0;
     }
-    /* It takes that many slices. */
+    /* It takes that many slices, but no longer than clocks can count. */
+    wait_ns = (double)limit->dispatched / limit->slice_quota * limit->slice_ns;
     limit->slice_end_time = limit->slice_start_time +
-        (int64_t)((double)limit->dispatched / limit->slice_quota *
-                  limit->slice_ns);
+        (int64_t)MIN(wait_ns, RATELIMIT_MAX_NS);
     return MAX(limit->slice_end_time - now, 0);
 }
 

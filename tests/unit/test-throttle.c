@@ -309,6 +309,19 @@ static void test_slow_ratelimit(void)
     g_assert_cmpint(ratelimit_calculate_delay(&limit, 600), >, SECOND);
 }
 
+/* A wait of more years than ns can count is cut; it does not wrap around into
+ * the past, which would lift the limit. */
+static void test_endless_ratelimit(void)
+{
+    RateLimit limit = { 0 };
+
+    ratelimit_set_speed(&limit, 1, SECOND / 10);
+    g_assert_cmpint(ratelimit_calculate_delay(&limit, 1ULL << 50), ==,
+                    RATELIMIT_MAX_NS);
+    g_assert_cmpint(ratelimit_calculate_delay(&limit, 1), >,
+                    RATELIMIT_MAX_NS / 2);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -325,5 +338,6 @@ int main(int argc, char **argv)
     g_test_add_func("/throttle/move-timers", test_move_timers);
     g_test_add_func("/ratelimit/quota", test_ratelimit);
     g_test_add_func("/ratelimit/slow", test_slow_ratelimit);
+    g_test_add_func("/ratelimit/endless", test_endless_ratelimit);
     return g_test_run();
 }
