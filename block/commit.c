@@ -49,7 +49,7 @@ typedef struct CommitJob {
     bool base_was_read_only;
 
     /* The job's AioContext */
-    int64_t length;
+    int64_t length;             /* of what the base must show, or -errno */
     int64_t offset;             /* what is below has been looked at */
     ChainMap *map;
     BlockCopyState *copy;
@@ -261,7 +261,6 @@ static void coroutine_fn commit_run(void *opaque)
 {
     CommitJob *s = opaque;
 
-    s->length = bdrv_getlength(s->top);
     s->ret = MIN(s->length, 0);
     if (s->ret >= 0) {
         block_job_progress_set_remaining(&s->common, s->length);
@@ -413,12 +412,29 @@ static BlockDriverState *commit_insert_filter(const CommitJobConfig *cfg,
     return filter;
 }
 
+/*
+ * Behind the end of the top image its overlay shows zeroes.  What a longer base
+ * has there must not come to light.
+ */
+static int64_t commit_length(CommitJob *s)
+{
+    int64_t top = bdrv_getlength(s->top);
+    int64_t base = bdrv_getlength(s->base_bs);
+    int64_t overlay = bdrv_overlay_length(s->filter);
+
+    if (top < 0 || base < 0 || overlay < 0) {
+        return MIN(top, MIN(base, overlay));
+    }
+    return MAX(top, MIN(base, overlay));
+}
+
 static void commit_init(CommitJob *s, const CommitJobConfig *cfg)
 {
+    int64_t length = commit_length(s);
     BlockCopyConfig copy = {
         .source = s->filter->backing,
         .target = blk_root(s->base),
-        .length = bdrv_getlength(s->top),
+        .length = MAX(length, 0),
         .align = 1,
         .max_chunk = COMMIT_CHUNK,
         .max_bytes = COMMIT_BUF_SIZE,
@@ -427,6 +443,7 @@ static void commit_init(CommitJob *s, const CommitJobConfig *cfg)
         .opaque = s,
     };
 
+    s->length = length;
     s->backing_file_str = g_strdup(cfg->backing_file_str);
     s->on_error = cfg->on_error;
     s->retry = g_array_new(false, false, sizeof(CommitRange));

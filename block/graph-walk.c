@@ -120,6 +120,28 @@ BlockDriverState *bdrv_find_overlay(BlockDriverState *active,
     return NULL;
 }
 
+int64_t bdrv_overlay_length(BlockDriverState *bs)
+{
+    int64_t longest = 0;
+    BdrvChild *c;
+
+    QLIST_FOREACH(c, &bs->parents, next_parent) {
+        BlockDriverState *parent = bdrv_child_parent_bs(c);
+        int64_t length = 0;
+
+        if (parent && c == bdrv_cow_child(parent)) {
+            length = bdrv_getlength(parent);
+        } else if (parent && c == bdrv_filter_child(parent)) {
+            length = bdrv_overlay_length(parent);
+        }
+        if (length < 0) {
+            return length;
+        }
+        longest = MAX(longest, length);
+    }
+    return longest;
+}
+
 BlockDriverState *bdrv_find_base(BlockDriverState *bs)
 {
     BlockDriverState *next;

@@ -384,6 +384,9 @@ BlockDriverState *bdrv_skip_filters(BlockDriverState *bs);
 BlockDriverState *bdrv_skip_implicit_filters(BlockDriverState *bs);
 BlockDriverState *bdrv_backing_chain_next(BlockDriverState *bs);
 bool bdrv_chain_contains(BlockDriverState *top, BlockDriverState *base);
+/* Bytes of the longest overlay of @bs, also of those above its filters; 0 if
+ * there is none, or -errno. */
+int64_t bdrv_overlay_length(BlockDriverState *bs);
 /* The direct overlay of @bs below @active, filters included. */
 BlockDriverState *bdrv_find_overlay(BlockDriverState *active,
                                     BlockDriverState *bs);
