@@ -9,6 +9,7 @@ import pty
 import struct
 import termios
 import unittest
+from unittest import mock
 
 from qemu.blockjob.jobs import Snapshot
 from qemu.blockjob.progress import (JsonView, LineView, TerminalView, View,
@@ -191,13 +192,19 @@ class TestChoose(unittest.TestCase):
         self.assertIsInstance(choose(out, False, False), LineView)
         self.assertIs(type(choose(out, False, True)), View)
 
+    def test_by_terminal(self):
+        out = mock.Mock(isatty=lambda: True)
+        for term, view in (('xterm', TerminalView), ('dumb', LineView)):
+            with mock.patch.dict(os.environ, TERM=term):
+                self.assertIsInstance(choose(out, False, False), view)
+
 
 class TestTable(unittest.TestCase):
     def test_columns(self):
         self.assertEqual(table([job(**FULL), job(0, id='a')]), [
-            'ID       TYPE    STATUS   PHASE  DONE   OF    RATE     LEFT',
-            'mirror0  mirror  running  copy   42.0M  100M  10.0M/s  0:06',
-            'a        mirror  running  copy   0B     100M  -        -'])
+            'ID       TYPE    STATUS   PHASE  DONE   OF    DIRTY  RATE     LEFT',
+            'mirror0  mirror  running  copy   42.0M  100M  58.0M  10.0M/s  0:06',
+            'a        mirror  running  copy   0B     100M  -      -        -'])
 
 
 if __name__ == '__main__':

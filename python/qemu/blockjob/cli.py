@@ -13,6 +13,7 @@ from .units import parse_size
 from .watching import Job
 
 SOCKET = 'BLOCKJOB_SOCKET'
+SYNCS = ('full', 'top', 'none', 'incremental', 'bitmap')
 ERRORS = ('report', 'ignore', 'stop', 'enospc', 'auto')
 Command = Callable[[Server, View, argparse.Namespace], List[Job]]
 
@@ -102,8 +103,7 @@ def ready_options(parser: argparse.ArgumentParser) -> None:
                        help='when all is copied, end without switching over')
 
 
-def target_options(parser: argparse.ArgumentParser,
-                   syncs: Sequence[str]) -> None:
+def target_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('target', nargs='?', metavar='FILE',
                         help='the image to make and to write to')
     parser.add_argument('--target-node', metavar='NODE',
@@ -116,13 +116,22 @@ def target_options(parser: argparse.ArgumentParser,
                        help='FILE is an image that is there')
     group.add_argument('--overwrite', action='store_true',
                        help='FILE may be there, and is replaced')
-    parser.add_argument('--sync', choices=syncs, default='full',
+    parser.add_argument('--sync', choices=SYNCS, default='full',
                         help='what to copy (default: %(default)s)')
     error_options(parser, 'on-source-error', 'on-target-error')
 
 
+def bitmap_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--bitmap', metavar='NAME',
+                        help='says what has changed')
+    parser.add_argument('--bitmap-mode',
+                        choices=('on-success', 'never', 'always'),
+                        help='when the bitmap is cleared')
+
+
 def mirror_parser(parser: argparse.ArgumentParser) -> None:
-    target_options(parser, ('full', 'top', 'none'))
+    target_options(parser)
+    bitmap_options(parser)
     parser.add_argument('--granularity', type=size, metavar='SIZE',
                         help='unit in which changes are noted')
     parser.add_argument('--buf-size', type=size, metavar='SIZE',
@@ -136,12 +145,8 @@ def mirror_parser(parser: argparse.ArgumentParser) -> None:
 
 
 def backup_parser(parser: argparse.ArgumentParser) -> None:
-    target_options(parser, ('full', 'top', 'none', 'incremental', 'bitmap'))
-    parser.add_argument('--bitmap', metavar='NAME',
-                        help='says what has changed')
-    parser.add_argument('--bitmap-mode',
-                        choices=('on-success', 'never', 'always'),
-                        help='when the bitmap is cleared')
+    target_options(parser)
+    bitmap_options(parser)
     parser.add_argument('--compress', action='store_true', default=None,
                         help='compress the copy')
 

@@ -170,15 +170,18 @@ def choose(out: TextIO, as_json: bool, quiet: bool) -> View:
         return JsonView(out)
     if quiet:
         return View()
-    return TerminalView(out) if out.isatty() else LineView(out)
+    redraws = out.isatty() and os.environ.get('TERM') != 'dumb'
+    return TerminalView(out) if redraws else LineView(out)
 
 
 def table(jobs: Sequence[Snapshot]) -> List[str]:
     """For the command "list": a heading and a line each."""
-    rows = [('ID', 'TYPE', 'STATUS', 'PHASE', 'DONE', 'OF', 'RATE', 'LEFT')]
+    rows = [('ID', 'TYPE', 'STATUS', 'PHASE', 'DONE', 'OF', 'DIRTY', 'RATE',
+             'LEFT')]
     for job in jobs:
         rows.append((job.id, job.type, job.status, job.phase,
                      format_size(job.offset), format_size(job.len),
+                     _or_dash(job.dirty, format_size),
                      _or_dash(job.rate, format_rate),
                      _or_dash(job.eta, format_time)))
     widths = [max(map(len, column)) for column in zip(*rows)]

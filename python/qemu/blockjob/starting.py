@@ -13,8 +13,8 @@ from .watching import Job, Watcher
 # Options of this command that are arguments of QMP by the same name.
 PASSED = {
     'mirror': ('sync', 'speed', 'granularity', 'buf_size', 'copy_mode',
-               'replaces', 'on_source_error', 'on_target_error',
-               'filter_node_name'),
+               'replaces', 'bitmap', 'bitmap_mode', 'on_source_error',
+               'on_target_error', 'filter_node_name'),
     'backup': ('sync', 'speed', 'bitmap', 'bitmap_mode', 'compress',
                'on_source_error', 'on_target_error', 'filter_node_name'),
     'commit': ('speed', 'base_node', 'top_node', 'backing_file', 'on_error',

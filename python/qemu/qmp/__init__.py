@@ -68,6 +68,27 @@ def make_socket(address: SocketAddrT) -> socket.socket:
     return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 
 
+def connect_socket(address: SocketAddrT) -> socket.socket:
+    """A connection; a name may mean several addresses, of both families."""
+    if isinstance(address, tuple):
+        return socket.create_connection(address)
+    sock = make_socket(address)
+    try:
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def format_address(address: Union[SocketAddrT, socket.socket]) -> str:
+    """As parse_address() takes it."""
+    if not isinstance(address, tuple):
+        return str(address)
+    host, port = address
+    return f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
+
+
 def accept_from(listener: socket.socket, timeout: float,
                 alive: Callable[[], bool]) -> socket.socket:
     """Waits for a connection as long as `alive` says that there is somebody
@@ -120,14 +141,12 @@ class QEMUMonitorProtocol:
         """Returns the greeting, unless it is left to the caller."""
         if self._sock is None:
             assert not isinstance(self.address, socket.socket)
-            sock = make_socket(self.address)
             try:
-                sock.connect(self.address)
+                self._sock = connect_socket(self.address)
             except OSError as e:
-                sock.close()
                 raise QMPConnectError(
-                    f'cannot connect to {self.address}: {e}') from e
-            self._sock = sock
+                    f'cannot connect to {format_address(self.address)}: '
+                    f'{e.strerror or e}') from e
         return self._negotiate() if negotiate else None
 
     def accept(self, timeout: float = 15.0, negotiate: bool = True,
@@ -296,10 +315,12 @@ class QEMUMonitorProtocol:
 
 
 def parse_address(text: str) -> SocketAddrT:
-    """HOST:PORT or a path."""
+    """HOST:PORT, [HOST]:PORT or a path."""
     if os.sep in text or ':' not in text:
         return text
     host, _, port = text.rpartition(':')
-    if not port.isdigit():
+    if not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
         raise QMPBadPortError(f"'{port}' is not the number of a port")
+    if host.startswith('[') and host.endswith(']'):
+        host = host[1:-1]
     return host, int(port)
