@@ -12,7 +12,8 @@
  *      bitmaps that were loaded are marked as in use: after a crash nobody
  *      believes them.
  *   2. A directory is complete, and its bitmaps are on stable storage, before
- *      the header points to it; the old one is freed after that.
+ *      the header points to it; the old one is freed after that.  Only flags
+ *      are changed in place.
  *   3. Entries that were in use when the image was opened are kept as they
  *      are; their bitmaps are inconsistent and may only be removed.
  */
@@ -85,8 +86,7 @@ static bool entry_is_valid(BlockDriverState *bs, const Qcow2Bitmap *e,
         !e->table_offset || qcow2_in_cluster(s, e->table_offset) ||
         !e->table_size || e->table_size > MAX_TABLE_ENTRIES ||
         (e->flags & ~(QCOW2_BITMAP_IN_USE | QCOW2_BITMAP_AUTO |
-                      QCOW2_BITMAP_EXTRA_OK)) ||
-        (e->extra_size && !(e->flags & QCOW2_BITMAP_EXTRA_OK))) {
+                      QCOW2_BITMAP_EXTRA_OK))) {
         return false;
     }
     bytes = (uint64_t)e->table_size << s->cluster_bits;
@@ -102,7 +102,7 @@ static bool entry_is_valid(BlockDriverState *bs, const Qcow2Bitmap *e,
 
 /* The entry at *@pos of the directory; NULL: it is damaged. */
 static Qcow2Bitmap *parse_entry(BlockDriverState *bs, const uint8_t *dir,
-                                uint64_t size, uint64_t *pos)
+                                uint64_t size, uint64_t *pos, Error **errp)
 {
     const uint8_t *p = dir + *pos;
     uint64_t left = size - *pos, bytes;
@@ -110,6 +110,8 @@ static Qcow2Bitmap *parse_entry(BlockDriverState *bs, const uint8_t *dir,
     Qcow2Bitmap *e;
 
     if (left < ENTRY_FIXED_BYTES) {
+        error_setg(errp, left ? "Broken bitmap directory"
+                   : "Less bitmaps found than specified in header extension");
         return NULL;
     }
     e = g_new0(Qcow2Bitmap, 1);
@@ -121,16 +123,29 @@ static Qcow2Bitmap *parse_entry(BlockDriverState *bs, const uint8_t *dir,
     e->extra_size = ldl_be_p(p + 20);
     bytes = QEMU_ALIGN_UP(ENTRY_FIXED_BYTES + (uint64_t)e->extra_size +
                           name_size, 8);
-    if (bytes > left || !name_size || name_size > BDRV_BITMAP_MAX_NAME_SIZE ||
-        !entry_is_valid(bs, e, p[16])) {
-        g_free(e);
+    if (bytes > left) {
+        error_setg(errp, "Broken bitmap directory");
+        entry_free(e);
         return NULL;
     }
     e->extra = g_memdup2(p + ENTRY_FIXED_BYTES, e->extra_size);
     e->name = g_strndup((const char *)p + ENTRY_FIXED_BYTES + e->extra_size,
                         name_size);
-    *pos += bytes;
-    return e;
+    if (e->extra_size && !(e->flags & QCOW2_BITMAP_EXTRA_OK)) {
+        error_setg(errp, "Bitmap extra data is not supported");
+    } else if (!name_size || strlen(e->name) != name_size ||
+               name_size > BDRV_BITMAP_MAX_NAME_SIZE ||
+               !entry_is_valid(bs, e, p[16])) {
+        error_setg(errp, "Bitmap '%s' doesn't satisfy the constraints",
+                   e->name);
+    } else if (find_entry(bs->opaque, e->name)) {
+        error_setg(errp, "Bitmap already exists: %s", e->name);
+    } else {
+        *pos += bytes;
+        return e;
+    }
+    entry_free(e);
+    return NULL;
 }
 
 static void encode_entry(const Qcow2Bitmap *e, GByteArray *out)
@@ -169,7 +184,11 @@ int coroutine_fn qcow2_bitmaps_read_directory(BlockDriverState *bs,
     if (!s->bitmaps.nb_bitmaps) {
         return 0;
     }
-    dir = g_try_malloc(MAX(size, 1));
+    if (!size) {
+        error_setg(errp, "Requested bitmap directory size is zero");
+        return -EINVAL;
+    }
+    dir = g_try_malloc(size);
     if (!dir) {
         error_setg(errp, "Failed to allocate space for bitmap directory");
         return -ENOMEM;
@@ -180,40 +199,60 @@ int coroutine_fn qcow2_bitmaps_read_directory(BlockDriverState *bs,
         return ret;
     }
     for (i = 0; i < s->bitmaps.nb_bitmaps; i++) {
-        Qcow2Bitmap *e = parse_entry(bs, dir, size, &pos);
+        Qcow2Bitmap *e = parse_entry(bs, dir, size, &pos, errp);
 
-        if (!e || find_entry(s, e->name)) {
-            error_setg(errp, "Broken bitmap directory: entry %" PRIu32
-                       " is not valid", i);
-            if (e) {
-                entry_free(e);
-            }
+        if (!e) {
             return -EINVAL;
         }
         g_ptr_array_add(s->bitmap_list, e);
     }
     if (pos != size) {
-        error_setg(errp, "Broken bitmap directory: it has %" PRIu64
-                   " bytes, its entries %" PRIu64, size, pos);
+        error_setg(errp, "More bitmaps found than specified in header "
+                   "extension");
         return -EINVAL;
     }
     return 0;
+}
+
+static GByteArray *encode_directory(Qcow2State *s)
+{
+    GByteArray *out = g_byte_array_new();
+    guint i;
+
+    for (i = 0; i < s->bitmap_list->len; i++) {
+        encode_entry(g_ptr_array_index(s->bitmap_list, i), out);
+    }
+    return out;
+}
+
+/* Only flags have changed.  Those of an entry are in one sector, and an entry
+ * is right with the old ones or the new ones. */
+static int coroutine_fn update_directory(BlockDriverState *bs)
+{
+    Qcow2State *s = bs->opaque;
+    g_autoptr(GByteArray) out = encode_directory(s);
+    int ret;
+
+    assert(out->len == s->bitmaps.directory_size);
+    ret = qcow2_overlap_check(bs, QCOW2_SECTION_BITMAP_DIRECTORY,
+                              s->bitmaps.directory_offset, out->len);
+    if (ret >= 0) {
+        ret = bdrv_co_pwrite(bs->file, s->bitmaps.directory_offset, out->len,
+                             out->data, 0);
+    }
+    return ret < 0 ? ret : qcow2_barrier(bs);
 }
 
 /* Write ->bitmap_list to a new place and switch over to it. */
 static int coroutine_fn store_directory(BlockDriverState *bs)
 {
     Qcow2State *s = bs->opaque;
-    g_autoptr(GByteArray) out = g_byte_array_new();
+    g_autoptr(GByteArray) out = encode_directory(s);
     Qcow2BitmapsExt old = s->bitmaps, new = { 0 };
     uint64_t old_autoclear = s->hdr.autoclear;
     int64_t offset = 0;
-    guint i;
     int ret = 0;
 
-    for (i = 0; i < s->bitmap_list->len; i++) {
-        encode_entry(g_ptr_array_index(s->bitmap_list, i), out);
-    }
     if (out->len > MAX_DIRECTORY) {
         return -EFBIG;
     }
@@ -360,6 +399,7 @@ static int coroutine_fn load_one(BlockDriverState *bs, const Qcow2Bitmap *e,
     bdrv_dirty_bitmap_set_persistence(bitmap, true);
     if (e->flags & QCOW2_BITMAP_IN_USE) {
         bdrv_dirty_bitmap_set_inconsistent(bitmap);
+        bdrv_dirty_bitmap_set_readonly(bitmap, !qcow2_is_open_rw(bs));
         return 0;
     }
     ret = load_contents(bs, e, bitmap);
@@ -381,8 +421,9 @@ static int coroutine_fn load_one(BlockDriverState *bs, const Qcow2Bitmap *e,
 int coroutine_fn qcow2_bitmaps_mark_in_use(BlockDriverState *bs)
 {
     Qcow2State *s = bs->opaque;
+    g_autoptr(GPtrArray) changed = g_ptr_array_new();
     BdrvDirtyBitmap *bitmap;
-    bool changed = false;
+    guint i;
     int ret;
 
     FOR_EACH_DIRTY_BITMAP(bs, bitmap) {
@@ -391,11 +432,16 @@ int coroutine_fn qcow2_bitmaps_mark_in_use(BlockDriverState *bs)
 
         if (e && !(e->flags & QCOW2_BITMAP_IN_USE)) {
             e->flags |= QCOW2_BITMAP_IN_USE;
-            changed = true;
+            g_ptr_array_add(changed, e);
         }
     }
-    ret = changed ? store_directory(bs) : 0;
+    ret = changed->len ? update_directory(bs) : 0;
     if (ret < 0) {
+        for (i = 0; i < changed->len; i++) {
+            Qcow2Bitmap *e = g_ptr_array_index(changed, i);
+
+            e->flags &= ~QCOW2_BITMAP_IN_USE;
+        }
         return ret;
     }
     FOR_EACH_DIRTY_BITMAP(bs, bitmap) {
@@ -719,6 +765,11 @@ bool coroutine_fn qcow2_co_can_store_new_dirty_bitmap(BlockDriverState *bs,
         error_setg(errp, "Cannot store dirty bitmaps in qcow2 v2 files");
         goto fail;
     }
+    if (strlen(name) > BDRV_BITMAP_MAX_NAME_SIZE) {
+        error_setg(errp, "Name length exceeds maximum (%d characters)",
+                   BDRV_BITMAP_MAX_NAME_SIZE);
+        goto fail;
+    }
     if (granularity < 1U << MIN_GRANULARITY ||
         granularity > 1U << MAX_GRANULARITY) {
         error_setg(errp, "Granularity must be between %u and %u bytes",
@@ -803,9 +854,11 @@ bool qcow2_bitmaps_can_resize(BlockDriverState *bs, Error **errp)
         Qcow2Bitmap *e = g_ptr_array_index(s->bitmap_list, i);
         BdrvDirtyBitmap *bitmap = bdrv_find_dirty_bitmap(bs, e->name);
 
-        if (!bitmap || bdrv_dirty_bitmap_inconsistent(bitmap)) {
-            error_setg(errp, "Cannot resize an image with the inconsistent "
-                       "bitmap '%s'", e->name);
+        if (!bitmap) {
+            error_setg(errp, "Bitmap '%s' is not loaded", e->name);
+            return false;
+        }
+        if (bdrv_dirty_bitmap_check(bitmap, BDRV_BITMAP_DEFAULT, errp) < 0) {
             return false;
         }
     }
