@@ -291,7 +291,10 @@ void coroutine_fn block_job_pause_point(BlockJob *job)
                                   ? BLOCK_JOB_STATUS_STANDBY
                                   : BLOCK_JOB_STATUS_PAUSED);
         job->paused = true;
-        block_job_do_yield(job, -1);
+        do {
+            block_job_do_yield(job, -1);
+            /* It may have been entered because a request has ended. */
+        } while (block_job_should_pause(job));
         job->paused = false;
         block_job_set_status(job, status);
     }

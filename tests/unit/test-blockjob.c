@@ -289,6 +289,11 @@ static void test_verbs(void)
     block_job_enter(job);
     g_assert_true(job->paused);
     g_assert_cmpint(s->paused, ==, 1);
+    /* A request of its own that ends does not make it go on. */
+    block_job_enter(job);
+    g_assert_true(job->paused);
+    g_assert_cmpint(s->paused, ==, 1);
+    g_assert_cmpint(s->resumed, ==, 0);
     block_job_user_resume(job, &error_abort);
     g_assert_false(job->paused);
     g_assert_cmpint(s->resumed, ==, 1);
