@@ -225,7 +225,7 @@ bool img_can_copy_bitmaps(BlockDriverState *from, bool skip_broken)
             error_report("Cannot copy inconsistent bitmap '%s'",
                          bdrv_dirty_bitmap_name(bm));
             error_printf("Try --skip-broken-bitmaps, or use 'qemu-img bitmap "
-                         "--remove'\n");
+                         "--remove' to delete it\n");
             return false;
         }
     }

@@ -157,7 +157,7 @@ void qmp_block_dirty_bitmap_merge(const char *node, const char *target,
     BdrvDirtyBitmap *dst = find_bitmap(node, target, &bs, errp);
     BdrvDirtyBitmap *sum, *src;
 
-    if (!dst) {
+    if (!dst || bdrv_dirty_bitmap_check(dst, BDRV_BITMAP_DEFAULT, errp) < 0) {
         return;
     }
     /* All or nothing: first into one of our own. */
