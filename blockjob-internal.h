@@ -27,8 +27,6 @@ void block_job_drain(BlockJob *job);
 bool block_job_sends_events(BlockJob *job);
 /* For queries; NULL if it did not fail. */
 const char *block_job_error_text(BlockJob *job);
-/* The job whose edge @c is, or NULL. */
-BlockJob *block_job_of_child(BdrvChild *c);
 /* Join @txn, or a new one if it is NULL. */
 void block_job_txn_join_or_make(BlockJobTxn *txn, BlockJob *job);
 

@@ -452,11 +452,6 @@ static const BdrvChildRole child_job = {
     .get_parent_aio_context = child_job_get_parent_aio_context,
 };
 
-BlockJob *block_job_of_child(BdrvChild *c)
-{
-    return c->role == &child_job ? c->opaque : NULL;
-}
-
 int block_job_add_bdrv(BlockJob *job, const char *name, BlockDriverState *bs,
                        uint64_t perm, uint64_t shared_perm, Error **errp)
 {

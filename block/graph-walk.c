@@ -164,13 +164,6 @@ int bdrv_get_backing_file_depth(BlockDriverState *bs)
     return depth;
 }
 
-bool bdrv_backing_link_is_implicit(BlockDriverState *bs)
-{
-    BlockDriverState *below = bdrv_cow_bs(bs);
-
-    return below && below->implicit;
-}
-
 bool bdrv_is_root_node(BlockDriverState *bs)
 {
     BdrvChild *c;

@@ -573,7 +573,6 @@ void bdrv_parse_filename_strip_prefix(const char *filename, const char *prefix,
 void bdrv_set_string(char **field, const char *value);
 int bdrv_refresh_total_sectors(BlockDriverState *bs, int64_t hint);
 void bdrv_refresh_limits(BlockDriverState *bs, Transaction *tran, Error **errp);
-bool bdrv_backing_link_is_implicit(BlockDriverState *bs);
 
 /* ---- Options that all nodes share (options.c) ---- */
 extern QemuOptsList bdrv_runtime_opts;
