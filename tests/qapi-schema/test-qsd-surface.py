@@ -11,6 +11,7 @@ of exceptions (default: qsd-exceptions.txt):
     NAME: REASON        this command or event is not there
     +NAME: REASON       this one is there though it is not listed
     NAME.ARG: REASON    its argument ARG differs
+    PATH^NAME: REASON   what is at PATH does not have the feature NAME
 
 An exception for something that does not differ is a failure as well, so that
 the file stays true.
@@ -48,11 +49,19 @@ def read_list(path: str) -> Surface:
     surface: Surface = {}
     for place, line in lines_of(path):
         kind, name, *args = line.split()
+        if kind == 'feature':
+            continue
         if kind not in ('command', 'event') or (kind, name) in surface:
             sys.exit(f'{place}: {line}: twice, or of no known kind')
         surface[kind, name] = {arg.rstrip('?'): arg.endswith('?')
                                for arg in args}
     return surface
+
+
+def read_features(path: str) -> Set[Tuple[str, str]]:
+    """The features in the list: where and which."""
+    words = [line.split() for _, line in lines_of(path)]
+    return {(w[1], w[2]) for w in words if w[0] == 'feature'}
 
 
 def read_exceptions(path: str) -> Dict[str, str]:
@@ -96,6 +105,38 @@ def read_schema(schema: List[Dict[str, Any]]) -> Surface:
             surface[info['meta-type'], info['name']] = {
                 member['name']: 'default' in member for member in members}
     return surface
+
+
+def features_of(schema: List[Dict[str, Any]]) -> Iterator[Tuple[str, str]]:
+    """Where there are features, and which; a type is looked at once."""
+    infos = {info['name']: info for info in schema}
+    seen: Set[str] = set()
+
+    def walk(name: str, path: str) -> Iterator[Tuple[str, str]]:
+        if name in seen:
+            return
+        seen.add(name)
+        info = infos[name]
+        for feature in info.get('features', []):
+            yield path, feature
+        for member in info.get('members', []):
+            place = path
+            if 'name' in member:
+                place = f"{path}.{member['name']}"
+            for feature in member.get('features', []):
+                yield place, feature
+            if 'type' in member:
+                yield from walk(member['type'], place)
+        for branch in info.get('variants', []):
+            yield from walk(branch['type'], f"{path}.{branch['case']}")
+        for key, suffix in (('element-type', ''), ('arg-type', ''),
+                            ('ret-type', ':')):
+            if key in info:
+                yield from walk(info[key], path + suffix)
+
+    for name in sorted(name for name, info in infos.items()
+                       if info['meta-type'] in ('command', 'event')):
+        yield from walk(name, name)
 
 
 def differences(listed: Dict[str, bool],
@@ -145,7 +186,17 @@ def main() -> int:
         failed += not good
         print(f'{"ok" if good else "not ok"} {number} - {text}')
 
-    for title, found in compare(listed, read_schema(ask(args.program))):
+    schema = ask(args.program)
+    features = set(features_of(schema))
+    for path, feature in sorted(read_features(
+            os.path.join(HERE, 'qsd-surface.txt'))):
+        name = f'{path}^{feature}'
+        there = (path, feature) in features
+        if not there:
+            used.add(name)
+        result(there or name in reasons, f'feature {feature} of {path}')
+
+    for title, found in compare(listed, read_schema(schema)):
         used.update(name for name, _ in found)
         bad = [f'{name}: {text}' for name, text in found
                if name not in reasons]
