@@ -12,6 +12,7 @@
 #include "qapi/error.h"
 #include "qapi/qapi-commands-misc.h"
 #include "qapi/qmp/qerror.h"
+#include "qemu/sockets.h"
 #include "qemu/thread.h"
 #include "sysemu/fds.h"
 
@@ -65,6 +66,26 @@ void qmp_closefd(const char *fdname, Error **errp)
     if (!g_hash_table_remove(named_fds, fdname)) {
         error_setg(errp, "File descriptor named '%s' not found", fdname);
     }
+}
+
+/*
+ * For socket addresses.  What a client of a monitor names is a descriptor that
+ * it has passed, which is then used up; elsewhere there are numbers only.
+ */
+static int take_named_fd(const char *name, Error **errp)
+{
+    gpointer key, fd;
+
+    if (!monitor_cur()) {
+        return -1;
+    }
+    if (!g_hash_table_steal_extended(named_fds, name, &key, &fd)) {
+        error_setg(errp, "File descriptor named '%s' has not been found",
+                   name);
+        return -1;
+    }
+    g_free(key);
+    return GPOINTER_TO_INT(fd);
 }
 
 /* ---- Sets ---- */
@@ -280,4 +301,5 @@ void fds_init(void)
     named_fds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                       close_fd);
     qemu_set_fdset_hooks(fdset_open, NULL);
+    socket_set_named_fd_hook(take_named_fd);
 }

@@ -378,10 +378,34 @@ InetSocketAddress *inet_parse(const char *str, Error **errp)
 
 /* ---- All kinds ---- */
 
+static int (*take_named_fd)(const char *name, Error **errp);
+
+void socket_set_named_fd_hook(int (*take)(const char *name, Error **errp))
+{
+    take_named_fd = take;
+}
+
+static bool is_socket(int fd)
+{
+    int type;
+    socklen_t len = sizeof(type);
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+}
+
 static int fd_address(String *name, Error **errp)
 {
-    int fd;
+    ERRP_GUARD();
+    int fd = take_named_fd ? take_named_fd(name->str, errp) : -1;
 
+    if (fd >= 0 && !is_socket(fd)) {
+        error_setg(errp, "File descriptor '%s' is not a socket", name->str);
+        close(fd);
+        return -1;
+    }
+    if (fd >= 0 || *errp) {
+        return fd;
+    }
     if (qemu_strtoi(name->str, NULL, 10, &fd) < 0 || fd < 0) {
         error_setg(errp, "Unable to parse FD number %s", name->str);
         return -1;

@@ -57,4 +57,10 @@ SocketAddress *socket_address_flatten(SocketAddressLegacy *addr);
  */
 InetSocketAddress *inet_parse(const char *str, Error **errp);
 
+/*
+ * Descriptors that go by names and not by numbers: @take gives one away, or
+ * returns -1, with @errp if @name ought to be one and is not.
+ */
+void socket_set_named_fd_hook(int (*take)(const char *name, Error **errp));
+
 #endif /* QEMU_SOCKETS_H */
