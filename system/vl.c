@@ -150,7 +150,20 @@ static void run_phase(OptionPhase phase)
 
 static void signal_to_end(void *opaque)
 {
-    error_report("terminating on signal %d", GPOINTER_TO_INT(opaque));
+    int signum = GPOINTER_TO_INT(opaque);
+    pid_t pid = qemu_signal_sender(signum);
+    g_autofree char *path = g_strdup_printf("/proc/%d/comm", pid);
+    g_autofree char *name = NULL;
+
+    if (!pid) {
+        error_report("terminating on signal %d", signum);
+    } else {
+        if (g_file_get_contents(path, &name, NULL, NULL)) {
+            g_strchomp(name);
+        }
+        error_report("terminating on signal %d from pid %d (%s)", signum, pid,
+                     name ?: "<unknown process>");
+    }
     qemu_system_shutdown_request(SHUTDOWN_CAUSE_HOST_SIGNAL);
 }
 

@@ -51,13 +51,19 @@ typedef struct SignalAction {
 
 static SignalAction signal_actions[MAX_SIGNALS];
 static int signal_pipe[2] = { -1, -1 };
+/* Atomic: who sent each signal last, 0 for the kernel. */
+static int signal_senders[MAX_SIGNALS];
 
-static void signal_arrived(int signum)
+static void signal_arrived(int signum, siginfo_t *info, void *context)
 {
     int saved_errno = errno;
     uint8_t byte = signum;
     ssize_t n;
 
+    /* A process, and not a timer, a terminal, ... */
+    atomic_set(&signal_senders[signum],
+               info->si_code == SI_USER || info->si_code == SI_TKILL ||
+               info->si_code == SI_QUEUE ? info->si_pid : 0);
     /* A full pipe has enough for the loop to wake up. */
     n = write(signal_pipe[1], &byte, 1);
     (void)n;
@@ -95,7 +101,6 @@ static void signal_pipe_open(void)
 void qemu_set_signal_handler(int signum, IOHandler *handler, void *opaque)
 {
     struct sigaction act = {
-        .sa_handler = handler ? signal_arrived : SIG_DFL,
         .sa_flags = SA_RESTART,
     };
     sigset_t set;
@@ -108,6 +113,12 @@ void qemu_set_signal_handler(int signum, IOHandler *handler, void *opaque)
         .handler = handler,
         .opaque = opaque,
     };
+    if (handler) {
+        act.sa_sigaction = signal_arrived;
+        act.sa_flags |= SA_SIGINFO;
+    } else {
+        act.sa_handler = SIG_DFL;
+    }
     sigemptyset(&act.sa_mask);
     sigaction(signum, &act, NULL);
 
@@ -115,6 +126,11 @@ void qemu_set_signal_handler(int signum, IOHandler *handler, void *opaque)
     sigemptyset(&set);
     sigaddset(&set, signum);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+pid_t qemu_signal_sender(int signum)
+{
+    return atomic_read(&signal_senders[signum]);
 }
 
 /* ---- The loop ---- */

@@ -41,6 +41,8 @@ void qemu_set_fd_handler(int fd, IOHandler *fd_read, IOHandler *fd_write,
  * Main thread.
  */
 void qemu_set_signal_handler(int signum, IOHandler *handler, void *opaque);
+/* The process that sent @signum when it came last; 0: it was none. */
+pid_t qemu_signal_sender(int signum);
 
 /*
  * Where a function may run.  GLOBAL_STATE_CODE: main thread only.  IO_CODE:
