@@ -156,6 +156,19 @@ static bool take_string(Monitor *mon, const HMPCommand *cmd, char type,
     return false;
 }
 
+/* There is none at @p, or one up to @end that is not for us. */
+static void complain_about_number(Monitor *mon, const char *p,
+                                  const char *end)
+{
+    if (end != p) {
+        monitor_printf(mon, "number too large\n");
+    } else if (!*p) {
+        monitor_printf(mon, "unexpected end of expression\n");
+    } else {
+        monitor_printf(mon, "invalid char '%c' in expression\n", *p);
+    }
+}
+
 static bool take_number(Monitor *mon, char type, const char *key,
                         const char **pp, QDict *args)
 {
@@ -163,11 +176,7 @@ static bool take_number(Monitor *mon, char type, const char *key,
     int64_t value;
 
     if (qemu_strtoi64(p, &end, 0, &value) < 0) {
-        if (end == p) {
-            monitor_printf(mon, "invalid char '%c' in expression\n", *p);
-        } else {
-            monitor_printf(mon, "integer is for 64-bit values\n");
-        }
+        complain_about_number(mon, p, end);
         return false;
     }
     if (type == 'i' && (value < INT32_MIN || value > UINT32_MAX)) {
@@ -202,7 +211,7 @@ static bool take_time(Monitor *mon, const char *key, const char **pp,
     double value;
 
     if (qemu_strtod(p, &end, &value) < 0 || end == p) {
-        monitor_printf(mon, "invalid char '%c' in expression\n", *p);
+        complain_about_number(mon, p, p);
         return false;
     }
     if (!strncmp(end, "ms", 2)) {
@@ -274,7 +283,8 @@ static bool take_argument(Monitor *mon, const HMPCommand *cmd,
         return take_string(mon, cmd, type[0], key, optional, pp, args);
     case 'S':
         if (!**pp && !optional) {
-            monitor_printf(mon, "string expected\n");
+            monitor_printf(mon, "%.*s: string expected\n",
+                           (int)strcspn(cmd->name, "|"), cmd->name);
             return false;
         }
         qdict_put_str(args, key, *pp);

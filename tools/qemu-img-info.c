@@ -23,69 +23,11 @@ static void dump_snapshot(const QEMUSnapshotInfo *sn)
     printf("%s\n", row);
 }
 
-static void dump_snapshots(SnapshotInfoList *list)
-{
-    printf("Snapshot list:\n");
-    dump_snapshot(NULL);
-    for (; list; list = list->next) {
-        const SnapshotInfo *s = list->value;
-        QEMUSnapshotInfo sn = {
-            .vm_state_size = s->vm_state_size,
-            .date_sec = s->date_sec,
-            .date_nsec = s->date_nsec,
-            .vm_clock_nsec = s->vm_clock_sec * 1000000000ULL +
-                             s->vm_clock_nsec,
-            .icount = s->has_icount ? s->icount : -1ULL,
-        };
-
-        pstrcpy(sn.id_str, sizeof(sn.id_str), s->id);
-        pstrcpy(sn.name, sizeof(sn.name), s->name);
-        dump_snapshot(&sn);
-    }
-}
-
-static void dump_backing(const ImageInfo *info)
-{
-    if (!info->has_backing_filename) {
-        return;
-    }
-    printf("backing file: %s", info->backing_filename);
-    if (!info->has_full_backing_filename) {
-        printf(" (cannot determine actual path)");
-    } else if (strcmp(info->backing_filename, info->full_backing_filename)) {
-        printf(" (actual path: %s)", info->full_backing_filename);
-    }
-    printf("\n");
-    if (info->has_backing_filename_format) {
-        printf("backing file format: %s\n", info->backing_filename_format);
-    }
-}
-
 static void dump_info(ImageInfo *info)
 {
-    g_autofree char *size = size_to_str(info->virtual_size);
-    g_autofree char *used = info->has_actual_size
-        ? size_to_str(info->actual_size) : g_strdup("unavailable");
+    g_autofree char *text = bdrv_image_info_text(info);
 
-    printf("image: %s\nfile format: %s\nvirtual size: %s (%" PRId64
-           " bytes)\ndisk size: %s\n", info->filename, info->format, size,
-           info->virtual_size, used);
-    if (info->has_encrypted && info->encrypted) {
-        printf("encrypted: yes\n");
-    }
-    if (info->has_cluster_size) {
-        printf("cluster_size: %" PRId64 "\n", info->cluster_size);
-    }
-    if (info->has_dirty_flag && info->dirty_flag) {
-        printf("cleanly shut down: no\n");
-    }
-    dump_backing(info);
-    if (info->has_snapshots) {
-        dump_snapshots(info->snapshots);
-    }
-    if (info->has_format_specific) {
-        bdrv_image_info_specific_dump(info->format_specific);
-    }
+    printf("%s", text);
 }
 
 /* ---- info ---- */

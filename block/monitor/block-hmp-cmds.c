@@ -7,6 +7,7 @@
 #include "qemu/osdep.h"
 #include "block/block-hmp-cmds.h"
 #include "block/block_int.h"
+#include "block/qapi.h"
 #include "monitor/hmp.h"
 #include "monitor/monitor.h"
 #include "qapi/error.h"
@@ -487,7 +488,19 @@ static void print_node(Monitor *mon, const BlockDeviceInfo *d)
     print_limits(mon, d);
 }
 
-static void info_nodes(Monitor *mon, const char *only)
+/* The image, and those below it. */
+static void print_images(Monitor *mon, const BlockDeviceInfo *d)
+{
+    monitor_printf(mon, "\nImages:\n");
+    for (ImageInfo *i = d->image; i;
+         i = i->has_backing_image ? i->backing_image : NULL) {
+        g_autofree char *text = bdrv_image_info_text(i);
+
+        monitor_puts(mon, text);
+    }
+}
+
+static void info_nodes(Monitor *mon, const char *only, bool verbose)
 {
     BlockDeviceInfoList *list, *l;
 
@@ -504,11 +517,14 @@ static void info_nodes(Monitor *mon, const char *only)
         monitor_printf(mon, "%s", d->node_name);
         print_file(mon, d);
         print_node(mon, d);
+        if (verbose) {
+            print_images(mon, d);
+        }
     }
     qapi_free_BlockDeviceInfoList(list);
 }
 
-static void print_disk(Monitor *mon, const BlockInfo *i)
+static void print_disk(Monitor *mon, const BlockInfo *i, bool verbose)
 {
     const BlockDeviceInfo *d = i->has_inserted ? i->inserted : NULL;
 
@@ -537,16 +553,20 @@ static void print_disk(Monitor *mon, const BlockInfo *i)
     }
     if (d) {
         print_node(mon, d);
+        if (verbose) {
+            print_images(mon, d);
+        }
     }
 }
 
 static void hmp_info_block(Monitor *mon, const QDict *qdict)
 {
     const char *only = qdict_get_try_str(qdict, "device");
+    bool verbose = qdict_get_try_bool(qdict, "verbose", false);
     BlockInfoList *list, *l;
 
     if (qdict_get_try_bool(qdict, "nodes", false)) {
-        info_nodes(mon, only);
+        info_nodes(mon, only, verbose);
         return;
     }
     list = qmp_query_block(NULL);
@@ -559,11 +579,11 @@ static void hmp_info_block(Monitor *mon, const QDict *qdict)
         if (l != list) {
             monitor_printf(mon, "\n");
         }
-        print_disk(mon, i);
+        print_disk(mon, i, verbose);
     }
     qapi_free_BlockInfoList(list);
     if (only) {
-        info_nodes(mon, only);
+        info_nodes(mon, only, verbose);
     }
 }
 
@@ -623,7 +643,8 @@ static const HMPCommand commands[] = {
 
 static const HMPCommand info_commands[] = {
     { "block", "nodes:-n,verbose:-v,device:B?", "[-n] [-v] [device]",
-      "show the disks (-n: the named nodes)", hmp_info_block },
+      "show the disks (-n: the named nodes, -v: with their images)",
+      hmp_info_block },
     { "block-jobs", "", "", "show what jobs have done", hmp_info_block_jobs },
     { "blockstats", "", "", "show what was read and written",
       hmp_info_blockstats },

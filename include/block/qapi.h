@@ -24,4 +24,7 @@ void bdrv_query_image_info(BlockDriverState *bs, ImageInfo **p_info,
 /* To stdout, under a heading; nothing if there is nothing to tell. */
 void bdrv_image_info_specific_dump(ImageInfoSpecific *specific);
 
+/* All of @info, as text for people; the caller frees it. */
+char *bdrv_image_info_text(ImageInfo *info);
+
 #endif
