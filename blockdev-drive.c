@@ -97,7 +97,6 @@ static QemuOptsList drive_own_opts = {
         { "cache.writeback", QEMU_OPT_BOOL },
         { "aio", QEMU_OPT_STRING },
         { "snapshot", QEMU_OPT_BOOL },
-        { "readonly", QEMU_OPT_BOOL },
         { "copy-on-read", QEMU_OPT_BOOL },
         { "rerror", QEMU_OPT_STRING },
         { "werror", QEMU_OPT_STRING },
@@ -133,10 +132,11 @@ static bool parse_place(QemuOpts *opts, DriveInfo *dinfo, Error **errp)
 {
     int units = if_units[dinfo->type];
     int index = qemu_opt_get_number(opts, "index", -1);
-    bool any_unit = !qemu_opt_get(opts, "unit") && index < 0;
+    int unit = qemu_opt_get_number(opts, "unit", -1);
+    bool any_unit = unit < 0 && index < 0;
 
     dinfo->bus = qemu_opt_get_number(opts, "bus", 0);
-    dinfo->unit = qemu_opt_get_number(opts, "unit", 0);
+    dinfo->unit = MAX(unit, 0);
     if (index >= 0) {
         if (qemu_opt_get(opts, "bus") || qemu_opt_get(opts, "unit")) {
             error_setg(errp, "index cannot be used with bus and unit");
@@ -261,13 +261,31 @@ static bool describes_node(const QDict *bs_opts)
     return n > 0;
 }
 
+/* An old name of one of the node's options. */
+static bool rename_readonly(QDict *bs_opts, Error **errp)
+{
+    const char *value = qdict_get_try_str(bs_opts, "readonly");
+
+    if (!value) {
+        return true;
+    }
+    if (qdict_haskey(bs_opts, BDRV_OPT_READ_ONLY)) {
+        error_setg(errp, "'" BDRV_OPT_READ_ONLY "' and its alias 'readonly' "
+                   "can't be used at the same time");
+        return false;
+    }
+    qdict_put_str(bs_opts, BDRV_OPT_READ_ONLY, value);
+    qdict_del(bs_opts, "readonly");
+    return true;
+}
+
 static BlockBackend *open_backend(QemuOpts *opts, QDict *bs_opts,
                                   const DriveInfo *dinfo, Error **errp)
 {
     const char *file = qemu_opt_get(opts, "file");
     const char *format = qemu_opt_get(opts, "format");
     const char *aio = qemu_opt_get(opts, "aio");
-    bool has_medium = (file && *file) || describes_node(bs_opts);
+    bool has_medium = (file && *file) || format || describes_node(bs_opts);
     int flags = BDRV_O_RDWR;
     BlockBackend *blk;
     BlockDriverState *bs;
@@ -291,9 +309,7 @@ static BlockBackend *open_backend(QemuOpts *opts, QDict *bs_opts,
         return NULL;
     }
     qdict_set_default_str(bs_opts, BDRV_OPT_READ_ONLY,
-                          dinfo->media_cd ||
-                          qemu_opt_get_bool(opts, "readonly", false)
-                          ? "on" : "off");
+                          dinfo->media_cd ? "on" : "off");
     qdict_set_default_str(bs_opts, BDRV_OPT_AUTO_READ_ONLY, "on");
     if (qemu_opt_get_bool(opts, "snapshot", false)) {
         flags |= BDRV_O_SNAPSHOT;
@@ -393,7 +409,8 @@ DriveInfo *drive_new(QemuOpts *all_opts, BlockInterfaceType default_type,
     QemuOpts *opts = qemu_opts_create(&drive_own_opts, NULL, 0, &error_abort);
 
     qdict_del(bs_opts, "id");
-    if (!qemu_opts_absorb_qdict(opts, bs_opts, errp) ||
+    if (!rename_readonly(bs_opts, errp) ||
+        !qemu_opts_absorb_qdict(opts, bs_opts, errp) ||
         !parse_interface(opts, default_type, dinfo, errp) ||
         !parse_media(opts, dinfo, errp) ||
         !parse_place(opts, dinfo, errp) ||

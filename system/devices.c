@@ -11,7 +11,8 @@
  */
 #include "qemu/osdep.h"
 #include "block/block.h"
-#include "monitor/hmp.h"
+#include "device-props.h"
+#include "monitor/monitor.h"
 #include "qapi/qapi-events-block.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-qdev.h"
@@ -21,7 +22,6 @@
 #include "qapi/qmp/qerror.h"
 #include "qapi/qmp/qnum.h"
 #include "qapi/qmp/qstring.h"
-#include "qemu/cutils.h"
 #include "qemu/id.h"
 #include "qemu/option.h"
 #include "sysemu/block-backend.h"
@@ -45,36 +45,35 @@ typedef struct DeviceType {
     bool provides_scsi;
     bool needs_scsi;
     bool slow_unplug;           /* the guest, or a reset, completes it */
+    bool must_write;            /* no use of a medium that is read-only */
+    unsigned props;             /* sets of them */
 } DeviceType;
+
+#define PROPS_BLOCK (DEVICE_PROPS_DRIVE | DEVICE_PROPS_ERROR)
 
 static const DeviceType types[] = {
     { .name = "floppy", .bus = "floppy-bus", .desc = "virtual floppy drive",
-      .needs = "floppy", .has_drive = true, .removable = true },
+      .needs = "floppy", .has_drive = true, .removable = true,
+      .props = DEVICE_PROPS_DRIVE | DEVICE_PROPS_FLOPPY },
     { .name = "ide-cd", .bus = "IDE", .desc = "virtual IDE CD-ROM",
       .needs = "IDE", .has_drive = true, .removable = true,
-      .has_tray = true },
+      .has_tray = true, .props = PROPS_BLOCK | DEVICE_PROPS_UNIT },
     { .name = "ide-hd", .bus = "IDE", .desc = "virtual IDE disk",
-      .needs = "IDE", .has_drive = true },
+      .needs = "IDE", .has_drive = true, .must_write = true,
+      .props = PROPS_BLOCK | DEVICE_PROPS_DISK | DEVICE_PROPS_UNIT },
     { .name = "scsi-cd", .bus = "SCSI", .desc = "virtual SCSI CD-ROM",
       .has_drive = true, .removable = true, .has_tray = true,
-      .needs_scsi = true },
+      .needs_scsi = true, .props = PROPS_BLOCK | DEVICE_PROPS_SCSI },
     { .name = "scsi-hd", .bus = "SCSI", .desc = "virtual SCSI disk",
-      .has_drive = true, .needs_scsi = true },
+      .has_drive = true, .needs_scsi = true,
+      .props = PROPS_BLOCK | DEVICE_PROPS_DISK | DEVICE_PROPS_SCSI },
     { .name = "virtio-blk-pci", .alias = "virtio-blk", .bus = "PCI",
-      .has_drive = true, .backend = "/virtio-backend", .slow_unplug = true },
+      .has_drive = true, .backend = "/virtio-backend", .slow_unplug = true,
+      .props = PROPS_BLOCK | DEVICE_PROPS_DISK | DEVICE_PROPS_PCI |
+               DEVICE_PROPS_VBLK },
     { .name = "virtio-scsi-pci", .alias = "virtio-scsi", .bus = "PCI",
       .backend = "/virtio-backend", .provides_scsi = true,
-      .slow_unplug = true },
-};
-
-/* Properties that say how a guest sees the device, and so nothing here. */
-static const char *const ignored_properties[] = {
-    "addr", "bootindex", "bus", "channel", "config-wce", "device_id",
-    "discard_granularity", "disable-legacy", "disable-modern",
-    "logical_block_size", "lun", "max_sectors", "min_io_size", "num-queues",
-    "num_queues", "opt_io_size", "physical_block_size", "product",
-    "queue-size", "rerror", "scsi-id", "serial", "ver", "vendor", "werror",
-    "write-cache", "wwn", "model", "drive-type", "check_media_rate",
+      .slow_unplug = true, .props = DEVICE_PROPS_PCI | DEVICE_PROPS_VSCSI },
 };
 
 /* Buses of a machine that have slots for drives, in the order in which they are
@@ -88,7 +87,7 @@ typedef struct MachineBus {
 static const MachineBus pc_buses[] = {
     { "ide.1", "IDE", 2 },
     { "ide.0", "IDE", 2 },
-    { "floppy-bus.0", "floppy", 2 },
+    { "floppy-bus.0", "floppy-bus", 2 },
 };
 
 static const MachineBus *machine_buses;
@@ -102,7 +101,8 @@ typedef struct Device {
     struct Device *bus;         /* that has the bus it is on */
     const MachineBus *slot_bus; /* or the machine's bus and the slot there */
     int unit;
-    bool share_rw;
+    IOThread *iothread;         /* a reference, or NULL: the main thread */
+    DeviceSettings settings;
     bool tray_open;
     bool unplug_pending;
     QTAILQ_ENTRY(Device) next;
@@ -128,16 +128,16 @@ void devices_print_types(void)
 {
     size_t i;
 
-    printf("Storage devices:\n");
+    qemu_printf("Storage devices:\n");
     for (i = 0; i < ARRAY_SIZE(types); i++) {
-        printf("name \"%s\", bus %s", types[i].name, types[i].bus);
+        qemu_printf("name \"%s\", bus %s", types[i].name, types[i].bus);
         if (types[i].alias) {
-            printf(", alias \"%s\"", types[i].alias);
+            qemu_printf(", alias \"%s\"", types[i].alias);
         }
         if (types[i].desc) {
-            printf(", desc \"%s\"", types[i].desc);
+            qemu_printf(", desc \"%s\"", types[i].desc);
         }
-        printf("\n");
+        qemu_printf("\n");
     }
 }
 
@@ -189,7 +189,7 @@ static bool set_permissions(Device *d, Error **errp)
     if (bs && !bdrv_is_read_only(bs) && !d->type->has_tray) {
         perm |= BLK_PERM_WRITE;
     }
-    if (d->share_rw) {
+    if (d->settings.share_rw) {
         shared |= BLK_PERM_WRITE;
     }
     return blk_set_perm(d->blk, perm, shared, errp) == 0;
@@ -277,32 +277,47 @@ static BlockBackend *drive_backend(const DeviceType *type, const char *name,
     return blk;
 }
 
-static bool move_to_iothread(Device *d, const char *name, Error **errp)
+/* The thread of its bus, or else its own. */
+static bool move_to_iothread(Device *d, Error **errp)
 {
-    IOThread *iothread = name ? iothread_by_id(name) : NULL;
+    IOThread *iothread = d->bus ? d->bus->iothread : d->iothread;
 
-    if (!name) {
+    if (!iothread && !d->bus) {
         return true;
     }
-    if (!iothread) {
-        error_setg(errp, "Device '%s' not found", name);
-        return false;
-    }
-    return blk_set_aio_context(d->blk, iothread_get_aio_context(iothread),
+    return blk_set_aio_context(d->blk,
+                               iothread ? iothread_get_aio_context(iothread)
+                                        : qemu_get_aio_context(),
                                errp) == 0;
+}
+
+/* What the properties say about requests. */
+static void apply_settings(Device *d)
+{
+    const DeviceSettings *s = &d->settings;
+    BlockdevOnError on_read = s->on_read_error, on_write = s->on_write_error;
+
+    /* Otherwise, what the drive says holds. */
+    if (on_read == BLOCKDEV_ON_ERROR_AUTO) {
+        on_read = blk_get_on_error(d->blk, true);
+    }
+    if (on_write == BLOCKDEV_ON_ERROR_AUTO) {
+        on_write = blk_get_on_error(d->blk, false);
+    }
+    blk_set_on_error(d->blk, on_read, on_write);
+    if (s->write_cache != ON_OFF_AUTO_AUTO) {
+        blk_set_enable_write_cache(d->blk, s->write_cache == ON_OFF_AUTO_ON);
+    }
 }
 
 static bool attach_drive(Device *d, QDict *props, Error **errp)
 {
     const char *name = qdict_get_try_str(props, "drive");
-    const char *share = qdict_get_try_str(props, "share-rw");
     g_autofree char *id = NULL;
 
-    if (share && !parse_option_bool("share-rw", share, &d->share_rw, errp)) {
-        return false;
-    }
     if (!name && !d->type->removable) {
-        error_setg(errp, "drive property not set");
+        error_setg(errp, d->type->needs ? "No drive specified"
+                                        : "drive property not set");
         return false;
     }
     d->blk = name ? drive_backend(d->type, name, errp)
@@ -312,6 +327,10 @@ static bool attach_drive(Device *d, QDict *props, Error **errp)
     }
     if (!blk_bs(d->blk) && !d->type->removable) {
         error_setg(errp, "Device needs media, but drive is empty");
+        goto fail;
+    }
+    if (d->type->must_write && bdrv_is_read_only(blk_bs(d->blk))) {
+        error_setg(errp, "Block node is read-only");
         goto fail;
     }
     if (blk_attach_dev(d->blk, d) < 0) {
@@ -329,8 +348,8 @@ static bool attach_drive(Device *d, QDict *props, Error **errp)
     if (!d->type->removable || d->type->has_tray) {
         blk_iostatus_enable(d->blk);
     }
-    if (set_permissions(d, errp) &&
-        move_to_iothread(d, qdict_get_try_str(props, "iothread"), errp)) {
+    if (set_permissions(d, errp) && move_to_iothread(d, errp)) {
+        apply_settings(d);
         return true;
     }
     blk_detach_dev(d->blk, d);
@@ -344,35 +363,6 @@ fail:
 
 /* ---- Creation ---- */
 
-static bool check_properties(const DeviceType *type, QDict *props,
-                             Error **errp)
-{
-    const QDictEntry *e;
-    size_t i;
-
-    for (e = qdict_first(props); e; e = qdict_next(props, e)) {
-        const char *key = qdict_entry_key(e);
-
-        if (!strcmp(key, "driver") || !strcmp(key, "id") ||
-            !strcmp(key, "iothread") ||
-            (type->needs && !strcmp(key, "unit")) ||
-            (type->has_drive && (!strcmp(key, "drive") ||
-                                 !strcmp(key, "share-rw")))) {
-            continue;
-        }
-        for (i = 0; i < ARRAY_SIZE(ignored_properties); i++) {
-            if (!strcmp(key, ignored_properties[i])) {
-                break;
-            }
-        }
-        if (i == ARRAY_SIZE(ignored_properties)) {
-            error_setg(errp, "Property '%s.%s' not found", type->name, key);
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool slot_taken(const MachineBus *bus, int unit)
 {
     Device *d;
@@ -385,12 +375,20 @@ static bool slot_taken(const MachineBus *bus, int unit)
     return false;
 }
 
-static bool take_slot(Device *d, const MachineBus *bus, int64_t unit,
-                      Error **errp)
+/* A slot on @d's bus: as the properties say, or the first that is free. */
+static bool take_slot(Device *d, Error **errp)
 {
+    const MachineBus *bus = d->slot_bus;
     const char *kind = d->type->needs;
+    int64_t unit = d->settings.unit;
 
-    if (unit < 0 || unit >= bus->units) {
+    if (unit < 0) {
+        for (unit = 0; unit < bus->units - 1 && slot_taken(bus, unit);
+             unit++) {
+            /* the next one */
+        }
+    }
+    if (unit >= bus->units) {
         error_setg(errp, "Can't create %s unit %" PRId64 ", bus supports only "
                    "%d units", kind, unit, bus->units);
         return false;
@@ -400,73 +398,83 @@ static bool take_slot(Device *d, const MachineBus *bus, int64_t unit,
                    strcmp(kind, "IDE") ? "Floppy" : kind, unit);
         return false;
     }
-    d->slot_bus = bus;
     d->unit = unit;
     return true;
 }
 
-/* A slot on a bus of the machine: as the properties say, or the first that is
- * free. */
-static bool find_slot(Device *d, const char *name, bool hotplug,
-                      const char *unit, Error **errp)
+/* The kind of the bus with this name; NULL: there is none. */
+static const char *bus_kind(const char *name)
 {
-    const MachineBus *bus = NULL;
-    int64_t n = 0;
     size_t i;
 
-    if (unit && qemu_strtoi64(unit, NULL, 0, &n) < 0) {
-        error_setg(errp, "Parameter 'unit' expects int64");
-        return false;
-    }
     for (i = 0; i < nr_machine_buses; i++) {
-        const MachineBus *b = &machine_buses[i];
-
-        if (name ? strcmp(b->name, name) : strcmp(b->kind, d->type->needs)) {
-            continue;
-        }
-        bus = b;
-        if (unit) {
-            break;
-        }
-        for (n = 0; n < b->units && slot_taken(b, n); n++) {
-            /* the next one */
-        }
-        if (n < b->units) {
-            break;
+        if (!strcmp(machine_buses[i].name, name)) {
+            return machine_buses[i].kind;
         }
     }
-    if (!bus && name) {
-        error_setg(errp, "Bus '%s' not found", name);
-    } else if (!bus) {
-        error_setg(errp, "No '%s' bus found for device '%s'", d->type->bus,
-                   d->type->name);
-    }
-    if (bus && hotplug) {
-        error_setg(errp, QERR_BUS_NO_HOTPLUG, bus->name);
-        return false;
-    }
-    return bus && take_slot(d, bus, n, errp);
+    return !strcmp(name, "pci.0") ? "PCI" : find_bus(name) ? "SCSI" : NULL;
 }
 
-static bool find_place(Device *d, QDict *props, bool hotplug, Error **errp)
+static const MachineBus *find_machine_bus(const char *kind, const char *name)
 {
-    const char *name = qdict_get_try_str(props, "bus");
+    size_t i;
 
-    if (d->type->needs) {
-        return find_slot(d, name, hotplug, qdict_get_try_str(props, "unit"),
-                         errp);
+    for (i = 0; i < nr_machine_buses; i++) {
+        if (name ? !strcmp(machine_buses[i].name, name)
+                 : !strcmp(machine_buses[i].kind, kind)) {
+            return &machine_buses[i];
+        }
     }
-    if (!d->type->needs_scsi) {
+    return NULL;
+}
+
+/* The bus for @d: @name, or the first of the right kind. */
+static bool choose_bus(Device *d, const char *name, bool hotplug,
+                       Error **errp)
+{
+    const char *kind = name ? bus_kind(name) : d->type->bus;
+
+    if (!kind) {
+        error_setg(errp, "Bus '%s' not found", name);
+        return false;
+    }
+    if (strcmp(kind, d->type->bus)) {
+        error_setg(errp, "Device '%s' can't go on %s bus", d->type->name,
+                   kind);
+        return false;
+    }
+    if (d->type->needs) {
+        d->slot_bus = find_machine_bus(kind, name);
+    } else if (d->type->needs_scsi) {
+        d->bus = find_bus(name);
+    } else {
         return true;
     }
-    d->bus = find_bus(name);
-    if (!d->bus && name) {
-        error_setg(errp, "Bus '%s' not found", name);
-    } else if (!d->bus) {
-        error_setg(errp, "No 'SCSI' bus found for device '%s'",
+    if (!d->slot_bus && !d->bus) {
+        error_setg(errp, "No '%s' bus found for device '%s'", kind,
                    d->type->name);
+        return false;
     }
-    return d->bus != NULL;
+    if (d->slot_bus && hotplug) {
+        error_setg(errp, QERR_BUS_NO_HOTPLUG, d->slot_bus->name);
+        return false;
+    }
+    return true;
+}
+
+static bool find_iothread(Device *d, const char *name, Error **errp)
+{
+    if (!name || !*name) {
+        return true;
+    }
+    d->iothread = iothread_by_id(name);
+    if (!d->iothread) {
+        error_set(errp, ERROR_CLASS_DEVICE_NOT_FOUND, "Device '%s' not found",
+                  name);
+        return false;
+    }
+    object_ref((Object *)d->iothread);
+    return true;
 }
 
 static void device_free(Device *d)
@@ -480,31 +488,77 @@ static void device_free(Device *d)
         blk_detach_dev(d->blk, d);
         aio_context_release(ctx);
     }
+    if (d->iothread) {
+        object_unref((Object *)d->iothread);
+    }
     g_free(d->id);
     g_free(d->path);
     g_free(d);
 }
 
-bool device_create(QDict *props, bool hotplug, Error **errp)
+/* Properties come as any JSON type. */
+static QDict *as_strings(QDict *args)
+{
+    QDict *props = qdict_new();
+    const QDictEntry *e;
+
+    for (e = qdict_first(args); e; e = qdict_next(args, e)) {
+        QObject *value = qdict_entry_value(e);
+        const char *key = qdict_entry_key(e);
+        char *number;
+
+        switch (qobject_type(value)) {
+        case QTYPE_QSTRING:
+            qdict_put_str(props, key,
+                          qstring_get_str(qobject_to(QString, value)));
+            break;
+        case QTYPE_QBOOL:
+            qdict_put_str(props, key,
+                          qbool_get_bool(qobject_to(QBool, value)) ? "on"
+                                                                   : "off");
+            break;
+        case QTYPE_QNUM:
+            number = qnum_to_string(qobject_to(QNum, value));
+            qdict_put_str(props, key, number);
+            g_free(number);
+            break;
+        default:
+            /* None that a property takes: as if it was not there. */
+            break;
+        }
+    }
+    return props;
+}
+
+static const DeviceType *check_type_and_id(QDict *props, Error **errp)
 {
     const char *driver = qdict_get_try_str(props, "driver");
     const char *id = qdict_get_try_str(props, "id");
     const DeviceType *type;
-    Device *d;
 
     if (!driver) {
         error_setg(errp, QERR_MISSING_PARAMETER, "driver");
-        return false;
+        return NULL;
     }
     type = find_type(driver);
     if (!type) {
         error_setg(errp, "'%s' is not a valid device model name", driver);
-        return false;
+        return NULL;
     }
     if (id && !id_wellformed(id)) {
         error_setg(errp, QERR_INVALID_PARAMETER_VALUE, "id", "an identifier");
         error_append_hint(errp, "Identifiers consist of letters, digits, "
                           "'-', '.', '_', starting with a letter.\n");
+        return NULL;
+    }
+    return type;
+}
+
+static bool set_up_device(Device *d, QDict *props, bool hotplug, Error **errp)
+{
+    const char *id = qdict_get_try_str(props, "id");
+
+    if (!choose_bus(d, qdict_get_try_str(props, "bus"), hotplug, errp)) {
         return false;
     }
     if (id && find_device(id)) {
@@ -512,21 +566,33 @@ bool device_create(QDict *props, bool hotplug, Error **errp)
                                  : "Duplicate ID '%s' for device", id);
         return false;
     }
-    if (!check_properties(type, props, errp)) {
+    d->id = g_strdup(id);
+    /* Numbers are not used twice, whatever becomes of the device. */
+    d->path = id ? g_strdup_printf("/machine/peripheral/%s", id)
+        : g_strdup_printf("/machine/peripheral-anon/device[%u]",
+                          nr_anonymous++);
+    return device_read_properties(d->type->name, d->type->props, props,
+                                  &d->settings, errp) &&
+           (!d->slot_bus || take_slot(d, errp)) &&
+           find_iothread(d, qdict_get_try_str(props, "iothread"), errp) &&
+           (!d->type->has_drive || attach_drive(d, props, errp));
+}
+
+bool device_create(QDict *args, bool hotplug, Error **errp)
+{
+    g_autoptr(QDict) props = as_strings(args);
+    const DeviceType *type = check_type_and_id(props, errp);
+    Device *d;
+
+    if (!type) {
         return false;
     }
     d = g_new0(Device, 1);
     d->type = type;
-    d->id = g_strdup(id);
-    d->path = id ? g_strdup_printf("/machine/peripheral/%s", id)
-        : g_strdup_printf("/machine/peripheral-anon/device[%u]",
-                          nr_anonymous);
-    if (!find_place(d, props, hotplug, errp) ||
-        (type->has_drive && !attach_drive(d, props, errp))) {
+    if (!set_up_device(d, props, hotplug, errp)) {
         device_free(d);
         return false;
     }
-    nr_anonymous += !id;
     QTAILQ_INSERT_TAIL(&devices, d, next);
     return true;
 }
@@ -626,9 +692,9 @@ static void remove_device(Device *d)
 {
     DeletedEvent *e = g_new(DeletedEvent, 1);
     BlockBackend *blk = d->blk;
-    Device *child, *next;
+    Device *child, *prev;
 
-    QTAILQ_FOREACH_SAFE(child, &devices, next, next) {
+    QTAILQ_FOREACH_REVERSE_SAFE(child, &devices, next, prev) {
         if (child->bus == d) {
             remove_device(child);
         }
@@ -686,6 +752,10 @@ void qmp_device_del(const char *id, Error **errp)
         error_setg(errp, QERR_BUS_NO_HOTPLUG, d->slot_bus->name);
         return;
     }
+    if (d->type->backend && g_str_has_suffix(id, d->type->backend)) {
+        error_setg(errp, QERR_BUS_NO_HOTPLUG, "virtio-bus");
+        return;
+    }
     if (!d->type->slow_unplug) {
         remove_device(d);
     } else if (d->unplug_pending) {
@@ -707,46 +777,9 @@ void devices_cleanup(void)
 
 /* ---- Commands ---- */
 
-/* Properties come as any JSON type. */
-static QDict *as_strings(QDict *args)
-{
-    QDict *props = qdict_new();
-    const QDictEntry *e;
-
-    for (e = qdict_first(args); e; e = qdict_next(args, e)) {
-        QObject *value = qdict_entry_value(e);
-        const char *key = qdict_entry_key(e);
-        char *number;
-
-        switch (qobject_type(value)) {
-        case QTYPE_QSTRING:
-            qdict_put_str(props, key,
-                          qstring_get_str(qobject_to(QString, value)));
-            break;
-        case QTYPE_QBOOL:
-            qdict_put_str(props, key,
-                          qbool_get_bool(qobject_to(QBool, value)) ? "on"
-                                                                   : "off");
-            break;
-        case QTYPE_QNUM:
-            number = qnum_to_string(qobject_to(QNum, value));
-            qdict_put_str(props, key, number);
-            g_free(number);
-            break;
-        default:
-            qdict_put_str(props, key, "");
-            break;
-        }
-    }
-    return props;
-}
-
 void qmp_marshal_device_add(QDict *args, QObject **ret, Error **errp)
 {
-    QDict *props = as_strings(args);
-
-    if (device_create(props, true, errp)) {
+    if (device_create(args, true, errp)) {
         *ret = QOBJECT(qdict_new());
     }
-    qobject_unref(props);
 }

@@ -9,8 +9,12 @@
 #include "options.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-block-core.h"
+#include "qapi/qapi-commands-machine.h"
 #include "qapi/qapi-visit-block-core.h"
+#include "qapi/qapi-visit-machine.h"
+#include "qapi/qmp/qdict.h"
 #include "qapi/qmp/qerror.h"
+#include "qapi/qmp/qjson.h"
 #include "qapi/qobject-input-visitor.h"
 #include "qemu/cutils.h"
 #include "qemu/option.h"
@@ -226,6 +230,34 @@ static bool opt_stopped(const char *arg, Error **errp)
 {
     autostart = false;
     return true;
+}
+
+/* What to do about events of the guest; those of which there are none here are
+ * checked only. */
+static bool opt_action(const char *arg, Error **errp)
+{
+    ERRP_GUARD();
+    QDict *dict = keyval_parse(arg, NULL, NULL, errp);
+    q_obj_set_action_arg action = { 0 };
+    Visitor *v;
+
+    if (!dict) {
+        return false;
+    }
+    v = qobject_input_visitor_new_keyval(QOBJECT(dict));
+    if (visit_start_struct(v, NULL, NULL, 0, errp)) {
+        if (visit_type_q_obj_set_action_arg_members(v, &action, errp) &&
+            visit_check_struct(v, errp)) {
+            qmp_set_action(action.has_reboot, action.reboot,
+                           action.has_shutdown, action.shutdown,
+                           action.has_panic, action.panic,
+                           action.has_watchdog, action.watchdog, errp);
+        }
+        visit_end_struct(v, NULL);
+    }
+    visit_free(v);
+    qobject_unref(dict);
+    return !*errp;
 }
 
 static bool opt_no_reboot(const char *arg, Error **errp)
@@ -557,7 +589,9 @@ static bool opt_cdrom(const char *arg, Error **errp)
 
 static bool opt_device(const char *arg, Error **errp)
 {
-    QDict *props = keyval_parse(arg, "driver", NULL, errp);
+    QDict *props = arg[0] == '{'
+        ? qobject_to(QDict, qobject_from_json(arg, errp))
+        : keyval_parse(arg, "driver", NULL, errp);
     bool ok = props && device_create(props, false, errp);
 
     qobject_unref(props);
@@ -587,6 +621,9 @@ const OptionDef option_table[] = {
     { "name", "NAME", "name of the machine", PHASE_NOW, opt_name },
     { "uuid", "UUID", "identifier of the machine", PHASE_NOW, opt_uuid },
     { "S", NULL, "do not run before 'cont'", PHASE_NOW, opt_stopped },
+    { "action", "EVENT=ACTION[,...]",
+      "what to do on reboot, shutdown, panic or watchdog", PHASE_NOW,
+      opt_action },
     { "no-reboot", NULL, "end instead of resetting", PHASE_NOW,
       opt_no_reboot },
     { "no-shutdown", NULL, "stop instead of ending when the guest shuts down",

@@ -13,9 +13,9 @@
 
 /* Text of "-device help". */
 void devices_print_types(void);
-/* A device as @props, all strings, say; "driver" names its type.  False with
- * @errp if that can't be; @props stays the caller's. */
-bool device_create(QDict *props, bool hotplug, Error **errp);
+/* A device as @args, strings or other scalars, say; "driver" names its type.
+ * False with @errp if that can't be; @args stays the caller's. */
+bool device_create(QDict *args, bool hotplug, Error **errp);
 void devices_init(void);
 /* The machine's buses; before any device is made. */
 void devices_set_machine(const char *name);
