@@ -287,14 +287,33 @@ static int block_job_do_prepare(BlockJob *job)
     return job->ret;
 }
 
+static BlockJob *block_job_txn_first_failed(BlockJobTxn *txn)
+{
+    BlockJob *job;
+
+    QLIST_FOREACH(job, &txn->jobs, txn_list) {
+        if (job->ret) {
+            return job;
+        }
+    }
+    return NULL;
+}
+
 static void block_job_do_finalize(BlockJob *job)
 {
+    AioContext *ctx;
+
     assert(job->txn);
-    if (block_job_txn_apply(job->txn, block_job_do_prepare)) {
-        block_job_txn_abort(job);
-    } else {
+    if (!block_job_txn_apply(job->txn, block_job_do_prepare)) {
         block_job_txn_apply(job->txn, block_job_conclude);
+        return;
     }
+    /* Not @job fails the others, which may have succeeded. */
+    job = block_job_txn_first_failed(job->txn);
+    ctx = blk_get_aio_context(job->blk);
+    aio_context_acquire(ctx);
+    block_job_txn_abort(job);
+    aio_context_release(ctx);
 }
 
 static int block_job_become_pending(BlockJob *job)
@@ -363,8 +382,8 @@ void block_job_cancel(BlockJob *job, bool force)
     block_job_mark_cancelled(job, force);
     if (!block_job_started(job)) {
         block_job_completed(job, -ECANCELED);
-    } else if (job->completed) {
-        /* Waits for its transaction or for the user. */
+    } else if (job->deferred_to_main_loop) {
+        /* About to complete, or waits for its transaction or for the user. */
         block_job_txn_abort(job);
     } else {
         block_job_enter(job);

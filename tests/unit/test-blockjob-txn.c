@@ -18,6 +18,9 @@ typedef struct TxnJob {
     bool fail_prepare;
 } TxnJob;
 
+/* The hooks that were called at the end, of all jobs, in their order. */
+static GString *hooks;
+
 static void txn_job_deferred(BlockJob *job, void *opaque)
 {
     TxnJob *s = container_of(job, TxnJob, common);
@@ -50,10 +53,30 @@ static int txn_job_prepare(BlockJob *job)
     return container_of(job, TxnJob, common)->fail_prepare ? -ENOSPC : 0;
 }
 
+static void txn_job_commit(BlockJob *job)
+{
+    g_assert_cmpint(job->ret, ==, 0);
+    g_string_append(hooks, "commit ");
+}
+
+static void txn_job_abort(BlockJob *job)
+{
+    g_assert_cmpint(job->ret, !=, 0);
+    g_string_append(hooks, "abort ");
+}
+
+static void txn_job_clean(BlockJob *job)
+{
+    g_string_append(hooks, "clean ");
+}
+
 static const BlockJobDriver txn_job_driver = {
     .instance_size = sizeof(TxnJob),
     .start = txn_job_run,
     .prepare = txn_job_prepare,
+    .commit = txn_job_commit,
+    .abort = txn_job_abort,
+    .clean = txn_job_clean,
 };
 
 static void txn_job_cb(void *opaque, int ret)
@@ -180,24 +203,60 @@ static void test_pair_race(void)
     block_job_txn_unref(txn);
 }
 
-static void test_prepare_failure(void)
+/* Nothing is committed, whichever job fails and whichever ends last. */
+static void prepare_failure(int yields_a, int yields_b, bool a_fails)
 {
     BlockJobTxn *txn = block_job_txn_new();
-    int seen1, seen2;
-    TxnJob *a = txn_job("job0", 1, true, 0, &seen1, txn);
-    TxnJob *b = txn_job("job1", 1, true, 0, &seen2, txn);
+    int seen_a, seen_b;
+    TxnJob *a = txn_job("job0", yields_a, true, 0, &seen_a, txn);
+    TxnJob *b = txn_job("job1", yields_b, true, 0, &seen_b, txn);
 
-    b->fail_prepare = true;
+    a->fail_prepare = a_fails;
+    b->fail_prepare = !a_fails;
     block_job_start(&a->common);
     block_job_start(&b->common);
-    wait_for(&seen1, &seen2);
-    g_assert_cmpint(seen1, <, 0);
-    g_assert_cmpint(seen2, ==, -ENOSPC);
     block_job_txn_unref(txn);
+    g_string_truncate(hooks, 0);
+    wait_for(&seen_a, &seen_b);
+    g_assert_cmpint(seen_a, ==, a_fails ? -ENOSPC : -ECANCELED);
+    g_assert_cmpint(seen_b, ==, a_fails ? -ECANCELED : -ENOSPC);
+    g_assert_cmpstr(hooks->str, ==, "abort clean abort clean ");
+}
+
+static void test_prepare_failure(void)
+{
+    prepare_failure(1, 2, true);
+    prepare_failure(1, 2, false);
+    prepare_failure(2, 1, true);
+    prepare_failure(2, 1, false);
+}
+
+/* A job that has handed over to the main loop takes its transaction along
+ * before the cancel returns. */
+static void test_cancel_handed_over(void)
+{
+    BlockJobTxn *txn = block_job_txn_new();
+    int seen_a, seen_b;
+    TxnJob *a = txn_job("job0", 0, true, 0, &seen_a, txn);
+    TxnJob *b = txn_job("job1", INT_MAX, false, 0, &seen_b, txn);
+
+    block_job_txn_unref(txn);
+    block_job_start(&b->common);
+    block_job_start(&a->common);
+    g_assert_true(a->common.deferred_to_main_loop);
+    g_assert_false(a->common.completed);
+    g_string_truncate(hooks, 0);
+    block_job_cancel(&a->common, false);
+    g_assert_cmpint(seen_a, ==, -ECANCELED);
+    g_assert_cmpint(seen_b, ==, -ECANCELED);
+    g_assert_cmpstr(hooks->str, ==, "abort clean abort clean ");
+    g_assert_null(block_job_next(NULL));
 }
 
 int main(int argc, char **argv)
 {
+    int ret;
+
     qemu_init_main_loop(&error_abort);
     bdrv_init();
     g_test_init(&argc, &argv, NULL);
@@ -209,5 +268,9 @@ int main(int argc, char **argv)
     g_test_add_func("/txn/pair/cancel", test_pair_cancel);
     g_test_add_func("/txn/pair/race", test_pair_race);
     g_test_add_func("/txn/prepare-failure", test_prepare_failure);
-    return g_test_run();
+    g_test_add_func("/txn/cancel-handed-over", test_cancel_handed_over);
+    hooks = g_string_new(NULL);
+    ret = g_test_run();
+    g_string_free(hooks, true);
+    return ret;
 }
