@@ -405,14 +405,22 @@ static void child_job_drained_begin(BdrvChild *c)
     block_job_pause(c->opaque);
 }
 
+static bool is_coroutine_of_job(Coroutine *co, void *opaque)
+{
+    BlockJob *job = opaque;
+
+    return job->co == co;
+}
+
 static bool child_job_drained_poll(BdrvChild *c)
 {
     BlockJob *job = c->opaque;
 
     /* A job that sleeps parks before it does anything else; one that has
-     * handed over or ended sends no requests. */
+     * handed over or ended, or drains the node itself, sends no requests. */
     return block_job_started(job) && job->busy && !job->completed &&
-           !job->deferred_to_main_loop;
+           !job->deferred_to_main_loop &&
+           !bdrv_drain_serves(is_coroutine_of_job, job);
 }
 
 static void child_job_drained_end(BdrvChild *c)

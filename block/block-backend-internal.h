@@ -61,4 +61,7 @@ struct BlockBackend {
     CoQueue queued_requests;
 };
 
+/* Are requests in flight, other than those whose callback is asking? */
+bool blk_is_busy(BlockBackend *blk);
+
 #endif

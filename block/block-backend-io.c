@@ -12,7 +12,7 @@
 #include "qemu/osdep.h"
 #include "block/block-backend-internal.h"
 #include "qapi/error.h"
-#include "qemu/coroutine.h"
+#include "qemu/coroutine_int.h"
 #include "qemu/main-loop.h"
 
 void blk_inc_in_flight(BlockBackend *blk)
@@ -427,11 +427,17 @@ int blk_load_vmstate(BlockBackend *blk, uint8_t *buf, int64_t pos, int size)
 
 /* ---- AIO ---- */
 
-typedef struct BlkAIOCB {
+typedef struct BlkAIOCB BlkAIOCB;
+struct BlkAIOCB {
     BlockAIOCB common;
     BlkRequest req;
     bool submitted;     /* blk_aio_start() has returned */
-} BlkAIOCB;
+    BlkAIOCB *outer;
+};
+
+/* Requests whose callbacks this thread runs outside of coroutines, innermost
+ * first. */
+static __thread BlkAIOCB *in_callback;
 
 static const AIOCBInfo blk_aiocb_info = {
     .aiocb_size = sizeof(BlkAIOCB),
@@ -448,11 +454,14 @@ static void blk_aio_complete(BlkAIOCB *acb)
 
 static void blk_aio_complete_bh(void *opaque)
 {
-    BlkAIOCB *acb = opaque;
+    BlkAIOCB *acb = opaque, *outer = in_callback;
 
     /* The submitter returned long ago, or we would not run. */
     assert(acb->submitted);
+    acb->outer = in_callback;
+    in_callback = acb;
     blk_aio_complete(acb);
+    in_callback = outer;
 }
 
 static void coroutine_fn blk_aio_entry(void *opaque)
@@ -463,6 +472,29 @@ static void coroutine_fn blk_aio_entry(void *opaque)
     if (acb->submitted) {
         blk_aio_complete(acb);
     }
+}
+
+static bool is_coroutine_of_blk(Coroutine *co, void *opaque)
+{
+    const BlkAIOCB *acb = co->entry_arg;
+
+    return co->entry == blk_aio_entry && acb->req.blk == opaque;
+}
+
+bool blk_is_busy(BlockBackend *blk)
+{
+    unsigned n = atomic_read(&blk->in_flight), own;
+    BlkAIOCB *acb;
+
+    if (!n) {
+        return false;
+    }
+    own = bdrv_drain_serves(is_coroutine_of_blk, blk) +
+          is_coroutine_of_blk(qemu_coroutine_self(), blk);
+    for (acb = in_callback; acb; acb = acb->outer) {
+        own += acb->req.blk == blk;
+    }
+    return n > own;
 }
 
 static BlockAIOCB *blk_aio_start(const BlkRequest *req,
@@ -583,7 +615,7 @@ void blk_drain(BlockBackend *blk)
         bdrv_drained_begin(bs);
     }
     /* Requests of a backend without a node too. */
-    AIO_WAIT_WHILE(blk_get_aio_context(blk), atomic_read(&blk->in_flight) > 0);
+    AIO_WAIT_WHILE(blk_get_aio_context(blk), blk_is_busy(blk));
     if (bs) {
         bdrv_drained_end(bs);
         bdrv_unref(bs);
@@ -599,7 +631,7 @@ void blk_drain_all(void)
         AioContext *ctx = blk_get_aio_context(blk);
 
         aio_context_acquire(ctx);
-        AIO_WAIT_WHILE(ctx, atomic_read(&blk->in_flight) > 0);
+        AIO_WAIT_WHILE(ctx, blk_is_busy(blk));
         aio_context_release(ctx);
     }
     bdrv_drain_all_end();

@@ -64,7 +64,7 @@ static bool blk_root_drained_poll(BdrvChild *child)
 {
     BlockBackend *blk = child->opaque;
 
-    return atomic_read(&blk->in_flight) > 0 ||
+    return blk_is_busy(blk) ||
            (blk->dev_ops && blk->dev_ops->drained_poll &&
             blk->dev_ops->drained_poll(blk->dev_opaque));
 }

@@ -260,12 +260,29 @@ static void section_begin(BlockDriverState *bs, DrainKind kind);
 static void section_end(BlockDriverState *bs, DrainKind kind);
 
 /* A section that a coroutine begins or ends */
-typedef struct DrainHop {
+typedef struct DrainHop DrainHop;
+struct DrainHop {
     BlockDriverState *bs;       /* NULL: all */
     DrainKind kind;
     bool begin;
     Coroutine *co;
-} DrainHop;
+    DrainHop *outer;
+};
+
+/* The sections that this thread begins now for coroutines, innermost first. */
+static __thread DrainHop *serving;
+
+unsigned bdrv_drain_serves(bool (*is)(Coroutine *co, void *opaque),
+                           void *opaque)
+{
+    DrainHop *hop;
+    unsigned n = 0;
+
+    for (hop = serving; hop; hop = hop->outer) {
+        n += is(hop->co, opaque);
+    }
+    return n;
+}
 
 static void hop_bh(void *opaque)
 {
@@ -277,7 +294,10 @@ static void hop_bh(void *opaque)
         bdrv_dec_in_flight(hop->bs);
     }
     if (hop->begin) {
+        hop->outer = serving;
+        serving = hop;
         section_begin(hop->bs, hop->kind);
+        serving = hop->outer;
     } else {
         section_end(hop->bs, hop->kind);
     }

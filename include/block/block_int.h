@@ -659,6 +659,13 @@ void bdrv_write_threshold_check_write(BlockDriverState *bs, int64_t offset,
 void bdrv_quiesce_from_child(BlockDriverState *bs, BdrvChild *c);
 void bdrv_unquiesce_from_child(BlockDriverState *bs, BdrvChild *c);
 bool bdrv_busy_from_child(BlockDriverState *bs, BdrvChild *c);
+/*
+ * For drained_poll: for how many of the coroutines that @is(co, @opaque) does
+ * the calling thread begin a section now?  They wait for it, so that it must
+ * not wait for them.
+ */
+unsigned bdrv_drain_serves(bool (*is)(Coroutine *co, void *opaque),
+                           void *opaque);
 /* bdrv_new() calls it: the node joins the drain-all sections that are open. */
 void bdrv_drain_node_created(BlockDriverState *bs);
 /* The driver of @bs was just opened: its drain_begin hook runs once for each

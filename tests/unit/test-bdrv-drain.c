@@ -378,6 +378,49 @@ static void test_wait_for_parent(void)
     chain_free(&c);
 }
 
+/* A callback may drain the node of its request and change the graph; it is not
+ * waited for by its own section, but by those of others. */
+static Chain *own_chain;
+static int own_kind;
+
+static void drain_own(void)
+{
+    begin(own_kind, own_chain->top);
+    bdrv_set_backing_hd(own_chain->top, NULL, &error_abort);
+    end(own_kind, own_chain->top);
+}
+
+static void test_by_callback(const void *opaque)
+{
+    bool later;
+
+    own_kind = GPOINTER_TO_INT(opaque);
+    for (later = false; ; later = true) {
+        Chain c = chain_new();
+        Completion done = { .fn = drain_own };
+
+        own_chain = &c;
+        if (later) {
+            mem_state(c.top)->hold = "r";
+        }
+        blk_aio_preadv(c.blk, 0, &sector_qiov, 0, complete, &done);
+        if (later) {
+            aio_poll(qemu_get_aio_context(), false);
+            aio_bh_schedule_oneshot(qemu_get_aio_context(), release_bh, c.top);
+        }
+        bdrv_drained_begin(c.top);
+        g_assert_true(done.called);
+        g_assert_null(c.top->backing);
+        bdrv_drained_end(c.top);
+        expect(c.top, 0, 0);
+        expect(c.base, 0, 0);
+        chain_free(&c);
+        if (later) {
+            break;
+        }
+    }
+}
+
 /* What a completion starts is waited for as well. */
 static BlockBackend *next_blk;
 static Completion next_done;
@@ -698,6 +741,8 @@ typedef struct TestJob {
     BlockJob common;
     bool stop;
     int rounds;
+    const int *drain;       /* how to drain its node, or NULL */
+    bool drained;
 } TestJob;
 
 static void test_job_exit(BlockJob *job, void *opaque)
@@ -709,6 +754,12 @@ static void coroutine_fn test_job_start(void *opaque)
 {
     TestJob *job = opaque;
 
+    if (job->drain) {
+        begin(*job->drain, blk_bs(job->common.blk));
+        g_assert_cmpint(job->common.pause_count, ==, 1);
+        end(*job->drain, blk_bs(job->common.blk));
+        job->drained = true;
+    }
     while (!job->stop) {
         job->rounds++;
         block_job_yield(&job->common);
@@ -764,6 +815,28 @@ static void test_job(const void *opaque)
     chain_free(&c);
 }
 
+/* The coroutine of a job may drain the job's node. */
+static void test_job_drains(const void *opaque)
+{
+    int kind = GPOINTER_TO_INT(opaque);
+    Chain c = chain_new();
+    TestJob *job = block_job_create("job0", &test_job_driver, NULL, c.top, 0,
+                                    BLK_PERM_ALL, 0, BLOCK_JOB_DEFAULT, NULL,
+                                    NULL, &error_abort);
+
+    job->drain = &kind;
+    block_job_start(&job->common);
+    while (!job->drained) {
+        aio_poll(qemu_get_aio_context(), true);
+    }
+    g_assert_cmpint(job->common.pause_count, ==, 0);
+    g_assert_false(job->common.busy);
+    block_job_event_ready(&job->common);
+    g_assert_cmpint(block_job_complete_sync(&job->common, &error_abort), ==,
+                    0);
+    chain_free(&c);
+}
+
 /* Long chains take no time in proportion to their square. */
 static void test_long_chain(void)
 {
@@ -816,6 +889,7 @@ int main(int argc, char **argv)
     g_test_add_func("/bdrv-drain/close", test_close);
     add_for_kinds("wait", test_wait);
     g_test_add_func("/bdrv-drain/wait-for-parent", test_wait_for_parent);
+    add_for_kinds("by-callback", test_by_callback);
     add_for_kinds("wait-for-more", test_wait_for_more);
     add_for_kinds("queue", test_queue);
     add_for_kinds("detach-meanwhile", test_detach_meanwhile);
@@ -826,6 +900,7 @@ int main(int argc, char **argv)
     add_for_kinds("external", test_external);
     add_for_kinds("user", test_user);
     add_for_kinds("job", test_job);
+    add_for_kinds("job-drains", test_job_drains);
     g_test_add_func("/bdrv-drain/long-chain", test_long_chain);
     return g_test_run();
 }
