@@ -9,7 +9,8 @@
  *   1. A change of ->status is an entry of job_transitions; only
  *      block_job_set_status() writes the field.
  *   2. user_paused implies pause_count > 0.
- *   3. paused implies not busy.
+ *   3. paused implies not busy, save from a wake-up by another thread until
+ *      the coroutine goes on.
  *   4. busy is false only in CREATED, after the end of the coroutine, or while
  *      the coroutine sits in block_job_do_yield().
  *   5. A job has a transaction from creation until it concludes.
@@ -82,7 +83,7 @@ static void block_job_assert_state(BlockJob *job)
     assert(job->status < BLOCK_JOB_STATUS__MAX);
     assert(job->pause_count >= 0);
     assert(!job->user_paused || job->pause_count > 0);
-    assert(!job->paused || !job->busy);
+    assert(!job->paused || !job->busy || block_job_started(job));
     assert(!job->ready || job->co);
     assert(!job->completed || job->deferred_to_main_loop || !job->co);
 #endif

@@ -18,12 +18,8 @@
 #include "qemu/thread.h"
 #include "qemu/timer.h"
 
-typedef struct AioContext AioContext;
 typedef struct AioHandler AioHandler;
-typedef struct QEMUBH QEMUBH;
-typedef struct BlockDriverState BlockDriverState;
 typedef struct BlockAIOCB BlockAIOCB;
-typedef struct Error Error;
 struct Coroutine;
 struct ThreadPool;
 struct LinuxAioState;

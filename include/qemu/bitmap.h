@@ -27,7 +27,7 @@ static inline void bitmap_zero(unsigned long *dst, long nbits)
 
 static inline bool bitmap_empty(const unsigned long *src, long nbits)
 {
-    return find_first_bit(src, nbits) == nbits;
+    return find_first_bit(src, nbits) == (unsigned long)nbits;
 }
 
 /* The first run of @nr clear bits at or after @start whose number is a

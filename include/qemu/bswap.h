@@ -26,8 +26,10 @@ static inline uint64_t bswap64(uint64_t x) { return __builtin_bswap64(x); }
     { *p = bswap##bits(*p); }                                               \
     static inline void cpu_to_be##bits##s(uint##bits##_t *p)                \
     { *p = bswap##bits(*p); }                                               \
-    static inline void le##bits##_to_cpus(uint##bits##_t *p) { }            \
-    static inline void cpu_to_le##bits##s(uint##bits##_t *p) { }
+    static inline void le##bits##_to_cpus(uint##bits##_t *p)                \
+    { (void)p; }                                                            \
+    static inline void cpu_to_le##bits##s(uint##bits##_t *p)                \
+    { (void)p; }
 
 BSWAP_CONVERT_(16)
 BSWAP_CONVERT_(32)

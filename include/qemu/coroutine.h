@@ -20,9 +20,7 @@
 #define coroutine_fn
 #endif
 
-typedef struct Coroutine Coroutine;
 typedef struct CoMutex CoMutex;
-typedef struct AioContext AioContext;
 
 typedef void coroutine_fn CoroutineEntry(void *opaque);
 

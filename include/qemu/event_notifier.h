@@ -7,7 +7,6 @@
 #ifndef QEMU_EVENT_NOTIFIER_H
 #define QEMU_EVENT_NOTIFIER_H
 
-typedef struct EventNotifier EventNotifier;
 
 struct EventNotifier {
     int rfd;

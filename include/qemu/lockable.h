@@ -11,7 +11,6 @@
 #include "qemu/thread.h"
 
 typedef void QemuLockUnlockFunc(void *);
-typedef struct QemuLockable QemuLockable;
 
 struct QemuLockable {
     void *object;

@@ -13,7 +13,6 @@
 #include "qemu/atomic.h"
 #include "qemu/processor.h"
 
-typedef struct QemuMutex QemuMutex;
 typedef struct QemuRecMutex QemuRecMutex;
 typedef struct QemuCond QemuCond;
 typedef struct QemuEvent QemuEvent;
@@ -151,6 +150,7 @@ static inline void qemu_spin_init(QemuSpin *spin)
 
 static inline void qemu_spin_destroy(QemuSpin *spin)
 {
+    (void)spin;
 }
 
 static inline bool qemu_spin_locked(QemuSpin *spin)

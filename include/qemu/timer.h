@@ -31,9 +31,7 @@ typedef enum {
     QEMU_CLOCK_MAX
 } QEMUClockType;
 
-typedef struct QEMUTimer QEMUTimer;
 typedef struct QEMUTimerList QEMUTimerList;
-typedef struct QEMUTimerListGroup QEMUTimerListGroup;
 
 typedef void QEMUTimerCB(void *opaque);
 typedef void QEMUTimerListNotifyCB(void *opaque, QEMUClockType type);

@@ -32,6 +32,7 @@ typedef struct QNull QNull;
 typedef struct QNum QNum;
 typedef struct QObject QObject;
 typedef struct QString QString;
+typedef struct QemuLockable QemuLockable;
 typedef struct QemuMutex QemuMutex;
 typedef struct QemuOpt QemuOpt;
 typedef struct QemuOpts QemuOpts;

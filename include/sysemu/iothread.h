@@ -10,7 +10,6 @@
 #include "block/aio.h"
 #include "qom/object.h"
 
-typedef struct IOThread IOThread;
 
 /* Its event loop; no reference for the caller. */
 AioContext *iothread_get_aio_context(IOThread *iothread);
