@@ -206,7 +206,13 @@ BlockReopenQueue *bdrv_reopen_queue(BlockReopenQueue *bs_queue,
         bs_queue = g_new0(BlockReopenQueue, 1);
         QTAILQ_INIT(bs_queue);
     }
+    /* Drained one by one, nodes could lose children while others are waited
+     * for. */
+    bdrv_ref(bs);
+    bdrv_subtree_drained_begin(bs);
     queue_node(bs_queue, bs, options, NULL, keep_old_opts);
+    bdrv_subtree_drained_end(bs);
+    bdrv_unref(bs);
     return bs_queue;
 }
 

@@ -316,6 +316,38 @@ static void test_all_or_nothing(void)
     test_expect_no_nodes();
 }
 
+static void detach_file(void *opaque, int ret)
+{
+    BlockDriverState *bs = opaque;
+
+    bdrv_unref_child(bs, bs->file);
+}
+
+/* A request that is waited for takes a child away. */
+static void test_child_leaves(void)
+{
+    BlockDriverState *bs = open_json("{'driver':'knob','node-name':'k',"
+                                     "'file':{'driver':'null-co',"
+                                     "'node-name':'f',"
+                                     "'latency-ns':1000000}}");
+    BlockDriverState *child = bs->file->bs;
+    BlockBackend *blk = blk_new(BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL);
+    uint8_t buf[512];
+    QEMUIOVector qiov = QEMU_IOVEC_INIT_BUF(qiov, buf, sizeof(buf));
+    BlockReopenQueue *queue;
+
+    blk_insert_bs(blk, child, &error_abort);
+    blk_aio_preadv(blk, 0, &qiov, 0, detach_file, bs);
+    queue = bdrv_reopen_queue(NULL, bs, qdict_new(), true);
+    g_assert_null(bs->file);
+    g_assert_cmpint(bs->quiesce_counter, ==, 1);
+    g_assert_cmpint(child->quiesce_counter, ==, 0);
+    g_assert_cmpint(bdrv_reopen_multiple(queue, &error_abort), ==, 0);
+    blk_unref(blk);
+    bdrv_unref(bs);
+    test_expect_no_nodes();
+}
+
 int main(int argc, char **argv)
 {
     int ret;
@@ -337,6 +369,7 @@ int main(int argc, char **argv)
     g_test_add_func("/block-reopen/file", test_file_changes);
     g_test_add_func("/block-reopen/children", test_children);
     g_test_add_func("/block-reopen/all-or-nothing", test_all_or_nothing);
+    g_test_add_func("/block-reopen/child-leaves", test_child_leaves);
     ret = g_test_run();
     g_string_free(calls, true);
     return ret;
