@@ -6,7 +6,9 @@
  * Each action is prepared in turn and adds to a Transaction how to keep or
  * undo it.  A disk that is backed up or gets a snapshot rests from its action
  * on until all actions are done and all jobs have started, so that all of them
- * are of one moment: no disk changes any more when the last one is taken.
+ * are of one moment: no disk changes any more when the last one is taken.  A
+ * disk whose bitmap loses bits or stops recording rests as well: what is
+ * written until the end would be missing if that were undone.
  *
  * Invariant: until all actions are prepared, none has an effect that its
  * abort hook does not take back: jobs are made but not started, bitmaps that
@@ -40,6 +42,13 @@ static void action_clean(void *opaque)
     g_free(a);
 }
 
+void transaction_rest(TransactionRun *run, BlockDriverState *bs)
+{
+    bdrv_ref(bs);
+    bdrv_drained_begin(bs);
+    g_ptr_array_add(run->resting, bs);
+}
+
 static BlockDriverState *find_node(const char *name, Error **errp)
 {
     BlockDriverState *bs = bdrv_lookup_bs(name, name, NULL);
@@ -64,6 +73,25 @@ static BdrvDirtyBitmap *find_bitmap(const char *node, const char *name,
         error_setg(errp, "Dirty bitmap '%s' not found", name);
     }
     return bitmap;
+}
+
+/* The same, of a node that rests from now on. */
+static BdrvDirtyBitmap *find_resting_bitmap(TransactionRun *run,
+                                            const char *node, const char *name,
+                                            BlockDriverState **pbs,
+                                            Error **errp)
+{
+    AioContext *ctx;
+
+    *pbs = find_node(node, errp);
+    if (!*pbs) {
+        return NULL;
+    }
+    ctx = bdrv_get_aio_context(*pbs);
+    aio_context_acquire(ctx);
+    transaction_rest(run, *pbs);
+    aio_context_release(ctx);
+    return find_bitmap(node, name, pbs, errp);
 }
 
 static ActionState *action_new(Transaction *tran,
@@ -193,28 +221,30 @@ static const TransactionActionDrv bitmap_bits_drv = {
     .clean = action_clean,
 };
 
-static bool prepare_bitmap_clear(Transaction *tran, BlockDirtyBitmap *arg,
+static bool prepare_bitmap_clear(TransactionRun *run, BlockDirtyBitmap *arg,
                                  Error **errp)
 {
     BlockDriverState *bs;
-    BdrvDirtyBitmap *bitmap = find_bitmap(arg->node, arg->name, &bs, errp);
+    BdrvDirtyBitmap *bitmap = find_resting_bitmap(run, arg->node, arg->name,
+                                                  &bs, errp);
     ActionState *a;
 
     if (!bitmap ||
         bdrv_dirty_bitmap_check(bitmap, BDRV_BITMAP_DEFAULT, errp)) {
         return false;
     }
-    a = action_new(tran, &bitmap_bits_drv, bs, bitmap);
+    a = action_new(run->tran, &bitmap_bits_drv, bs, bitmap);
     bdrv_clear_dirty_bitmap(bitmap, &a->former);
     return true;
 }
 
-static bool prepare_bitmap_merge(Transaction *tran,
+static bool prepare_bitmap_merge(TransactionRun *run,
                                  BlockDirtyBitmapMerge *arg, Error **errp)
 {
     Error *local_err = NULL;
     BlockDriverState *bs;
-    BdrvDirtyBitmap *bitmap = find_bitmap(arg->node, arg->target, &bs, errp);
+    BdrvDirtyBitmap *bitmap = find_resting_bitmap(run, arg->node, arg->target,
+                                                  &bs, errp);
     BdrvDirtyBitmap *empty;
     ActionState *a;
 
@@ -227,7 +257,7 @@ static bool prepare_bitmap_merge(Transaction *tran,
     if (!empty) {
         return false;
     }
-    a = action_new(tran, &bitmap_bits_drv, bs, bitmap);
+    a = action_new(run->tran, &bitmap_bits_drv, bs, bitmap);
     bdrv_merge_dirty_bitmap(bitmap, empty, &a->former, &local_err);
     bdrv_release_dirty_bitmap(empty);
     if (!local_err) {
@@ -258,11 +288,12 @@ static const TransactionActionDrv bitmap_disable_drv = {
     .clean = action_clean,
 };
 
-static bool prepare_bitmap_switch(Transaction *tran, BlockDirtyBitmap *arg,
+static bool prepare_bitmap_switch(TransactionRun *run, BlockDirtyBitmap *arg,
                                   bool enable, Error **errp)
 {
     BlockDriverState *bs;
-    BdrvDirtyBitmap *bitmap = find_bitmap(arg->node, arg->name, &bs, errp);
+    BdrvDirtyBitmap *bitmap = find_resting_bitmap(run, arg->node, arg->name,
+                                                  &bs, errp);
 
     if (!bitmap ||
         bdrv_dirty_bitmap_check(bitmap, BDRV_BITMAP_ALLOW_RO, errp)) {
@@ -273,10 +304,10 @@ static bool prepare_bitmap_switch(Transaction *tran, BlockDirtyBitmap *arg,
     }
     if (enable) {
         bdrv_enable_dirty_bitmap(bitmap);
-        action_new(tran, &bitmap_enable_drv, bs, bitmap);
+        action_new(run->tran, &bitmap_enable_drv, bs, bitmap);
     } else {
         bdrv_disable_dirty_bitmap(bitmap);
-        action_new(tran, &bitmap_disable_drv, bs, bitmap);
+        action_new(run->tran, &bitmap_disable_drv, bs, bitmap);
     }
     return true;
 }
@@ -351,13 +382,6 @@ static void job_start(BlockJob *job)
     aio_context_release(ctx);
 }
 
-void transaction_rest(TransactionRun *run, BlockDriverState *bs)
-{
-    bdrv_ref(bs);
-    bdrv_drained_begin(bs);
-    g_ptr_array_add(run->resting, bs);
-}
-
 static void wake_up(BlockDriverState *bs)
 {
     AioContext *ctx = bdrv_get_aio_context(bs);
@@ -387,16 +411,16 @@ static bool prepare(TransactionRun *run, TransactionAction *action,
             tran, action->u.block_dirty_bitmap_remove.data, errp);
     case TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_CLEAR:
         return prepare_bitmap_clear(
-            tran, action->u.block_dirty_bitmap_clear.data, errp);
+            run, action->u.block_dirty_bitmap_clear.data, errp);
     case TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_ENABLE:
         return prepare_bitmap_switch(
-            tran, action->u.block_dirty_bitmap_enable.data, true, errp);
+            run, action->u.block_dirty_bitmap_enable.data, true, errp);
     case TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_DISABLE:
         return prepare_bitmap_switch(
-            tran, action->u.block_dirty_bitmap_disable.data, false, errp);
+            run, action->u.block_dirty_bitmap_disable.data, false, errp);
     case TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_MERGE:
         return prepare_bitmap_merge(
-            tran, action->u.block_dirty_bitmap_merge.data, errp);
+            run, action->u.block_dirty_bitmap_merge.data, errp);
     case TRANSACTION_ACTION_KIND_BLOCKDEV_BACKUP:
     case TRANSACTION_ACTION_KIND_DRIVE_BACKUP:
         return prepare_backup(run, action, errp);

@@ -230,6 +230,105 @@ static void test_undone_iothreads(void)
     undone(true);
 }
 
+/* ---- Bitmaps ---- */
+
+static uint8_t sector[512];
+static QEMUIOVector sector_qiov = QEMU_IOVEC_INIT_BUF(sector_qiov, sector,
+                                                      sizeof(sector));
+static bool write_done;
+
+static void write_cb(void *opaque, int ret)
+{
+    g_assert_cmpint(ret, ==, 0);
+    write_done = true;
+}
+
+static void write_bh(void *opaque)
+{
+    blk_aio_pwritev(opaque, 32 * KiB, &sector_qiov, 0, write_cb, NULL);
+}
+
+/* @action on the bitmap b of disk0, a snapshot of disk1, abort. */
+static void abort_after(TransactionAction *action, char *snapshot_file)
+{
+    BlockdevSnapshotSync snapshot = { .has_device = true,
+                                      .device = (char *)"disk1",
+                                      .snapshot_file = snapshot_file };
+    TransactionAction snapshot_action = {
+        .type = TRANSACTION_ACTION_KIND_BLOCKDEV_SNAPSHOT_SYNC,
+        .u.blockdev_snapshot_sync.data = &snapshot,
+    };
+    TransactionAction abort_action = { .type = TRANSACTION_ACTION_KIND_ABORT };
+    TransactionActionList list[] = {
+        { &list[1], action }, { &list[2], &snapshot_action },
+        { NULL, &abort_action },
+    };
+    Error *err = NULL;
+
+    qmp_transaction(list, false, NULL, &err);
+    test_assert_error(err, "Transaction aborted using Abort action");
+}
+
+/* What is written while a transaction works is in the bitmap, if what was done
+ * to that is undone. */
+static void test_bitmap_undone(const void *opaque)
+{
+    BlockDirtyBitmap bitmap = { .node = (char *)"disk0", .name = (char *)"b" };
+    BlockDirtyBitmapOrStr source = { .type = QTYPE_QSTRING,
+                                     .u.local = (char *)"empty" };
+    BlockDirtyBitmapOrStrList sources = { .value = &source };
+    BlockDirtyBitmapMerge merge = { .node = bitmap.node,
+                                    .target = bitmap.name,
+                                    .bitmaps = &sources };
+    TransactionAction action = { .type = GPOINTER_TO_INT(opaque) };
+    g_autofree char *file = test_new_file(0);
+    BlockBackend *blk[2];
+    BdrvDirtyBitmap *b, *empty;
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        g_autofree char *name = g_strdup_printf("disk%d", i);
+
+        blk[i] = test_open(BDRV_O_RDWR, &error_abort, "driver", "null-co",
+                           NULL);
+        monitor_add_blk(blk[i], name, &error_abort);
+    }
+    b = bdrv_create_dirty_bitmap(blk_bs(blk[0]), 512, "b", &error_abort);
+    empty = bdrv_create_dirty_bitmap(blk_bs(blk[0]), 512, "empty",
+                                     &error_abort);
+    bdrv_disable_dirty_bitmap(empty);
+    bdrv_set_dirty_bitmap(b, 0, 512);
+    if (action.type == TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_MERGE) {
+        action.u.block_dirty_bitmap_merge.data = &merge;
+    } else {
+        action.u.block_dirty_bitmap_clear.data = &bitmap;
+    }
+
+    write_done = false;
+    aio_bh_schedule_oneshot(qemu_get_aio_context(), write_bh, blk[0]);
+    abort_after(&action, file);
+    while (!write_done) {
+        aio_poll(qemu_get_aio_context(), true);
+    }
+    g_assert_cmpint(bdrv_get_dirty_count(b), ==, 1024);
+
+    bdrv_release_dirty_bitmap(b);
+    bdrv_release_dirty_bitmap(empty);
+    for (i = 0; i < 2; i++) {
+        monitor_remove_blk(blk[i]);
+        blk_unref(blk[i]);
+    }
+    unlink(file);
+}
+
+static void add_bitmap_undone(TransactionActionKind kind)
+{
+    g_autofree char *path = g_strdup_printf("/transaction/undone/%s",
+                                            TransactionActionKind_str(kind));
+
+    g_test_add_data_func(path, GINT_TO_POINTER(kind), test_bitmap_undone);
+}
+
 int main(int argc, char **argv)
 {
     driver_test_init(&argc, &argv);
@@ -237,5 +336,8 @@ int main(int argc, char **argv)
     g_test_add_func("/transaction/one-moment/iothreads", test_iothreads);
     g_test_add_func("/transaction/undone", test_undone);
     g_test_add_func("/transaction/undone/iothreads", test_undone_iothreads);
+    add_bitmap_undone(TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_CLEAR);
+    add_bitmap_undone(TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_DISABLE);
+    add_bitmap_undone(TRANSACTION_ACTION_KIND_BLOCK_DIRTY_BITMAP_MERGE);
     return g_test_run();
 }
