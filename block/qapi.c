@@ -201,8 +201,9 @@ static void device_info_limits(BlockBackend *blk, BlockDeviceInfo *info)
     info->group = g_strdup(throttle_group_get_name(tgm));
 }
 
-/* The images from @bs down, without implicit filters; @flat: one of them. */
-static bool device_info_images(BlockDriverState *bs, bool flat,
+/* The images from @bs down, @flat: one of them.  @backend: as a backend's
+ * users see it, without implicit filters. */
+static bool device_info_images(BlockDriverState *bs, bool flat, bool backend,
                                ImageInfo **p_info, Error **errp)
 {
     Error *local_err = NULL;
@@ -213,8 +214,10 @@ static bool device_info_images(BlockDriverState *bs, bool flat,
             error_propagate(errp, local_err);
             return false;
         }
-        bs = flat ? NULL
-                  : bdrv_skip_implicit_filters(bdrv_filter_or_cow_bs(bs));
+        bs = flat ? NULL : bdrv_filter_or_cow_bs(bs);
+        if (backend) {
+            bs = bdrv_skip_implicit_filters(bs);
+        }
         if (!bs) {
             return true;
         }
@@ -264,7 +267,7 @@ BlockDeviceInfo *bdrv_block_device_info(BlockBackend *blk,
     info->write_threshold = bdrv_write_threshold_get(bs);
     /* Flat answers stay above the first image. */
     info->backing_file_depth = flat ? 0 : bdrv_get_backing_file_depth(bs);
-    if (!device_info_images(bs, flat, &info->image, errp)) {
+    if (!device_info_images(bs, flat, blk, &info->image, errp)) {
         qapi_free_BlockDeviceInfo(info);
         return NULL;
     }
