@@ -30,7 +30,7 @@ typedef struct MirrorJob {
     /* Immutable once started */
     MirrorTarget *target;       /* NULL after the end */
     BlockDriverState *filter;   /* mirror_top, above the source */
-    BlockDriverState *base;     /* its content is not copied; may be NULL */
+    BlockDriverState *lowest;   /* last layer that is copied; NULL: all are */
     char *replaces;
     MirrorSyncMode sync_mode;
     BlockMirrorBackingMode backing_mode;

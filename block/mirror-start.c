@@ -32,7 +32,10 @@ static int mirror_set_backing(MirrorJob *s, BlockDriverState *src,
     if (s->backing_mode != MIRROR_SOURCE_BACKING_CHAIN) {
         return 0;
     }
-    backing = s->sync_mode == MIRROR_SYNC_MODE_NONE ? src : s->base;
+    /* What is below the source now: other jobs may have changed it. */
+    backing = s->sync_mode == MIRROR_SYNC_MODE_NONE ? src
+            : s->sync_mode == MIRROR_SYNC_MODE_TOP ? bdrv_backing_chain_next(src)
+            : NULL;
     if (bdrv_cow_bs(target) == backing) {
         return 0;
     }
@@ -460,8 +463,8 @@ static void mirror_init(MirrorJob *s, const MirrorJobConfig *cfg)
     s->bitmap_mode = cfg->bitmap_mode;
     s->length = bdrv_getlength(cfg->bs);
     if (s->sync_mode == MIRROR_SYNC_MODE_TOP) {
-        s->base = cfg->is_commit ? bdrv_skip_filters(cfg->target)
-                                 : bdrv_backing_chain_next(cfg->bs);
+        s->lowest = cfg->is_commit ? bdrv_find_overlay(cfg->bs, cfg->target)
+                                   : bdrv_skip_filters(cfg->bs);
     }
     s->align = mirror_target_align(s);
     s->max_chunk = QEMU_ALIGN_UP(MIN(MIRROR_MAX_CHUNK, buf_size / 4),

@@ -187,8 +187,8 @@ static bool coroutine_fn extent_is_dirty(MirrorJob *s, int64_t offset,
 
     *done = false;
     *pnum = bytes;
-    if (s->base) {
-        ret = bdrv_co_is_allocated_above(bs, s->base, false, offset, bytes,
+    if (s->lowest) {
+        ret = bdrv_co_is_allocated_above(bs, s->lowest, true, offset, bytes,
                                          pnum);
         if (ret < 0 || *pnum == 0) {
             /* To copy more than what differs does no harm. */

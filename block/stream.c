@@ -360,7 +360,8 @@ static bool stream_add_nodes(StreamJob *s, Error **errp)
     return true;
 }
 
-static void stream_init(StreamJob *s, const StreamJobConfig *cfg)
+static void stream_init(StreamJob *s, const StreamJobConfig *cfg,
+                        BlockDriverState *lowest)
 {
     BlockCopyConfig copy = {
         .source = s->filter->file,
@@ -380,7 +381,7 @@ static void stream_init(StreamJob *s, const StreamJobConfig *cfg)
     s->on_error = cfg->on_error;
     s->retry = g_array_new(false, false, sizeof(StreamRange));
     s->copy = block_copy_state_new(&copy);
-    s->map = chain_map_new(s->filter->file, bdrv_skip_filters(s->bottom));
+    s->map = chain_map_new(s->filter->file, lowest);
 }
 
 /* The last node that is copied: above the base, whatever that is. */
@@ -446,7 +447,7 @@ bool stream_start_job(const StreamJobConfig *cfg, Error **errp)
     }
     bdrv_ref(s->top);
     bdrv_ref(s->bottom);
-    stream_init(s, cfg);
+    stream_init(s, cfg, overlay);
     block_job_start(&s->common);
     return true;
 
