@@ -294,12 +294,8 @@ static bool mirror_check(const MirrorJobConfig *cfg, Error **errp)
 {
     int64_t length, target_length;
 
-    if (cfg->sync_mode == MIRROR_SYNC_MODE_INCREMENTAL && !cfg->sync_bitmap) {
-        error_setg(errp, "must provide a valid bitmap name for '%s' sync mode",
-                   MirrorSyncMode_str(cfg->sync_mode));
-        return false;
-    }
-    if (cfg->sync_mode == MIRROR_SYNC_MODE_BITMAP && !cfg->sync_bitmap) {
+    if ((cfg->sync_mode == MIRROR_SYNC_MODE_INCREMENTAL ||
+         cfg->sync_mode == MIRROR_SYNC_MODE_BITMAP) && !cfg->sync_bitmap) {
         error_setg(errp, "Sync mode '%s' not supported",
                    MirrorSyncMode_str(cfg->sync_mode));
         return false;
