@@ -397,18 +397,28 @@ void block_job_user_cancel(BlockJob *job, bool force, Error **errp)
     }
 }
 
-void block_job_complete(BlockJob *job, Error **errp)
+static void block_job_try_complete(BlockJob *job, bool running, Error **errp)
 {
     assert(job->id);
     if (block_job_apply_verb(job, BLOCK_JOB_VERB_COMPLETE, errp)) {
         return;
     }
-    if (job->pause_count || job->cancelled || !job->driver->complete) {
+    if (!running || job->cancelled || !job->driver->complete) {
         error_setg(errp, "The active block job '%s' cannot be completed",
                    job->id);
         return;
     }
     job->driver->complete(job, errp);
+}
+
+void block_job_complete(BlockJob *job, Error **errp)
+{
+    block_job_try_complete(job, job->pause_count == 0, errp);
+}
+
+void block_job_user_complete(BlockJob *job, Error **errp)
+{
+    block_job_try_complete(job, true, errp);
 }
 
 static int block_job_sync_result(BlockJob *job)

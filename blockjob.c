@@ -61,7 +61,7 @@ static const uint32_t job_verbs[BLOCK_JOB_VERB__MAX] = {
     [BLOCK_JOB_VERB_PAUSE]     = S_LIVE,
     [BLOCK_JOB_VERB_RESUME]    = S_LIVE,
     [BLOCK_JOB_VERB_SET_SPEED] = S_LIVE,
-    [BLOCK_JOB_VERB_COMPLETE]  = S(READY),
+    [BLOCK_JOB_VERB_COMPLETE]  = S(READY) | S(STANDBY),
     [BLOCK_JOB_VERB_DISMISS]   = S(CONCLUDED),
     [BLOCK_JOB_VERB_FINALIZE]  = S(PENDING),
 };
@@ -237,6 +237,16 @@ void block_job_enter(BlockJob *job)
     block_job_enter_if(job, NULL);
 }
 
+static bool block_job_not_parked(BlockJob *job)
+{
+    return !job->paused;
+}
+
+void block_job_kick(BlockJob *job)
+{
+    block_job_enter_if(job, block_job_not_parked);
+}
+
 static bool block_job_timer_pending(BlockJob *job)
 {
     return timer_pending(&job->sleep_timer);
@@ -368,6 +378,8 @@ void block_job_user_resume(BlockJob *job, Error **errp)
     }
     block_job_iostatus_reset(job);
     job->user_paused = false;
+    /* Clients see it go on at once, whatever its speed is. */
+    ratelimit_forgive(&job->limit);
     block_job_resume(job);
 }
 
@@ -404,6 +416,8 @@ static char *child_job_get_parent_desc(BdrvChild *c)
 static void child_job_drained_begin(BdrvChild *c)
 {
     block_job_pause(c->opaque);
+    /* One that sleeps parks now; clients see it pause and go on. */
+    block_job_kick(c->opaque);
 }
 
 static bool is_coroutine_of_job(Coroutine *co, void *opaque)
@@ -417,8 +431,8 @@ static bool child_job_drained_poll(BdrvChild *c)
 {
     BlockJob *job = c->opaque;
 
-    /* A job that sleeps parks before it does anything else; one that has
-     * handed over or ended, or drains the node itself, sends no requests. */
+    /* One that has handed over or ended, or drains the node itself, sends no
+     * requests. */
     return block_job_started(job) && job->busy && !job->completed &&
            !job->deferred_to_main_loop &&
            !bdrv_drain_serves(is_coroutine_of_job, job);
@@ -475,6 +489,17 @@ int block_job_add_bdrv(BlockJob *job, const char *name, BlockDriverState *bs,
     job->nodes = g_slist_prepend(job->nodes, c);
     bdrv_op_block_all(bs, job->blocker);
     return 0;
+}
+
+void block_job_leave_main_node(BlockJob *job)
+{
+    BlockDriverState *bs = blk_bs(job->blk);
+
+    if (bs && bs->job == job) {
+        bs->job = NULL;
+    }
+    blk_set_perm(job->blk, 0, BLK_PERM_ALL, &error_abort);
+    blk_remove_bs(job->blk);
 }
 
 void block_job_remove_all_bdrv(BlockJob *job)
@@ -726,6 +751,7 @@ void block_job_set_speed(BlockJob *job, int64_t speed, Error **errp)
     if (speed && speed <= old_speed) {
         return;
     }
+    ratelimit_forgive(&job->limit);
     /* It may be sleeping off a limit that is no more. */
     block_job_enter_if(job, block_job_timer_pending);
 }
@@ -763,7 +789,8 @@ BlockJobInfo *block_job_query(BlockJob *job, Error **errp)
     info->paused = job->pause_count > 0;
     info->speed = job->speed;
     info->io_status = job->iostatus;
-    info->ready = job->ready;
+    info->ready = job->status == BLOCK_JOB_STATUS_READY ||
+                  job->status == BLOCK_JOB_STATUS_STANDBY;
     info->status = job->status;
     info->auto_finalize = job->auto_finalize;
     info->auto_dismiss = job->auto_dismiss;

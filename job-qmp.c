@@ -81,7 +81,7 @@ static void verb_pause(BlockJob *job, Error **errp)
     }
     /* A job that sleeps parks now; clients expect the change of state before
      * the reply. */
-    block_job_enter(job);
+    block_job_kick(job);
 }
 
 static void verb_dismiss(BlockJob *job, Error **errp)
@@ -152,7 +152,7 @@ void qmp_block_job_resume(const char *device, Error **errp)
 
 void qmp_block_job_complete(const char *device, Error **errp)
 {
-    apply(find_block_job, block_job_complete, device, errp);
+    apply(find_block_job, block_job_user_complete, device, errp);
 }
 
 void qmp_block_job_finalize(const char *id, Error **errp)
@@ -182,7 +182,7 @@ void qmp_job_resume(const char *id, Error **errp)
 
 void qmp_job_complete(const char *id, Error **errp)
 {
-    apply(find_job, block_job_complete, id, errp);
+    apply(find_job, block_job_user_complete, id, errp);
 }
 
 void qmp_job_finalize(const char *id, Error **errp)

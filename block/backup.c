@@ -298,13 +298,8 @@ static void backup_clean(BlockJob *job)
     bdrv_drained_begin(s->source);
     s->filter = NULL;
     block_job_remove_all_bdrv(job);
-    blk_set_perm(job->blk, 0, BLK_PERM_ALL, &error_abort);
-    /* The backend stays on the filter until the job is dismissed. */
-    bdrv_ref(filter);
-    blk_remove_bs(job->blk);
+    block_job_leave_main_node(job);
     bdrv_cbw_drop(filter);
-    blk_insert_bs(job->blk, filter, &error_abort);
-    bdrv_unref(filter);
     bdrv_drained_end(s->source);
     bdrv_unref(s->target);
     bdrv_unref(s->source);

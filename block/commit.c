@@ -231,7 +231,7 @@ static void coroutine_fn commit_loop(CommitJob *s)
         }
         delay = block_job_ratelimit_get_delay(job, commit_start_piece(s));
         while (delay > 0 && !block_job_is_cancelled(job) && s->ret >= 0) {
-            /* Woken for another reason, it goes on sleeping. */
+            /* Woken by the end of a drained section, it goes on sleeping. */
             block_job_sleep_ns(job, delay);
             delay = block_job_ratelimit_get_delay(job, 0);
         }

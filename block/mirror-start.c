@@ -157,13 +157,9 @@ static int mirror_exit(MirrorJob *s, bool abort)
     }
     mirror_release_to_replace(s);
 
-    /* The filter goes; the job's backend stays on it until the job is
-     * dismissed. */
-    blk_set_perm(job->blk, 0, BLK_PERM_ALL, &error_abort);
+    block_job_leave_main_node(job);
     bdrv_replace_node(filter, filter->backing->bs, &error_abort);
-    blk_remove_bs(job->blk);
     bdrv_set_backing_hd(filter, NULL, &error_abort);
-    blk_insert_bs(job->blk, filter, &error_abort);
 
     bdrv_drained_end(src);
     if (s->base_read_only && (ret < 0 || !s->should_complete)) {
@@ -219,7 +215,8 @@ static void mirror_complete(BlockJob *job, Error **errp)
         bdrv_ref(s->to_replace);
     }
     atomic_set(&s->should_complete, true);
-    block_job_enter(job);
+    /* Who is paused sees it when it is resumed. */
+    block_job_kick(job);
 }
 
 static void mirror_attached_aio_context(BlockJob *job, AioContext *new_context)

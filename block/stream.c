@@ -200,7 +200,7 @@ static void coroutine_fn stream_loop(StreamJob *s)
         }
         delay = block_job_ratelimit_get_delay(job, stream_start_piece(s));
         while (delay > 0 && !block_job_is_cancelled(job) && !s->give_up) {
-            /* Woken for another reason, it goes on sleeping. */
+            /* Woken by the end of a drained section, it goes on sleeping. */
             block_job_sleep_ns(job, delay);
             delay = block_job_ratelimit_get_delay(job, 0);
         }
@@ -243,7 +243,6 @@ static void coroutine_fn stream_run(void *opaque)
 static void stream_exit(StreamJob *s)
 {
     BlockJob *job = &s->common;
-    BlockDriverState *filter = s->filter;
 
     if (s->exited) {
         return;
@@ -255,14 +254,9 @@ static void stream_exit(StreamJob *s)
     block_copy_state_free(s->copy);
     s->copy = NULL;
     block_job_remove_all_bdrv(job);
-    blk_set_perm(job->blk, 0, BLK_PERM_ALL, &error_abort);
-
-    /* The job's backend stays on the filter until the job is dismissed. */
-    bdrv_ref(filter);
-    blk_remove_bs(job->blk);
-    bdrv_cor_filter_drop(filter);
-    blk_insert_bs(job->blk, filter, &error_abort);
-    bdrv_unref(filter);
+    block_job_leave_main_node(job);
+    bdrv_cor_filter_drop(s->filter);
+    s->filter = NULL;
     bdrv_drained_end(s->top);
 }
 

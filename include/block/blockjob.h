@@ -187,6 +187,9 @@ void block_job_cancel(BlockJob *job, bool force);
 /* Verb complete: ask a ready job to end with success. Asynchronous. */
 void block_job_complete(BlockJob *job, Error **errp);
 
+/* The same for a client; a job that is paused ends after it is resumed. */
+void block_job_user_complete(BlockJob *job, Error **errp);
+
 /* Verb finalize: commit (or abort) the whole transaction of a pending job.
  * Graph changes have happened when this returns. */
 void block_job_finalize(BlockJob *job, Error **errp);

@@ -132,6 +132,13 @@ void coroutine_fn block_job_pause_point(BlockJob *job);
  * Any thread. */
 void block_job_enter(BlockJob *job);
 
+/* The same, but a job that is parked in a pause point stays there. */
+void block_job_kick(BlockJob *job);
+
+/* Main thread: take job->blk off the main node, so that a job that waits to be
+ * dismissed keeps no node. */
+void block_job_leave_main_node(BlockJob *job);
+
 /* The job can be completed now; it goes on in the meantime. */
 void block_job_event_ready(BlockJob *job);
 

@@ -47,6 +47,12 @@ static inline int64_t ratelimit_calculate_delay(RateLimit *limit, uint64_t n)
     return MAX(limit->slice_end_time - now, 0);
 }
 
+/* What was done is paid for: the next units need not wait for it. */
+static inline void ratelimit_forgive(RateLimit *limit)
+{
+    limit->slice_end_time = 0;
+}
+
 /* @speed units a second, 0 = no limit; slices of @slice_ns. */
 static inline void ratelimit_set_speed(RateLimit *limit, uint64_t speed,
                                        uint64_t slice_ns)
