@@ -367,6 +367,7 @@ static bool commit_add_nodes(CommitJob *s, Error **errp)
 {
     BlockDriverState *bs;
     uint64_t shared = BLK_PERM_WRITE_UNCHANGED | BLK_PERM_WRITE;
+    uint64_t perm = BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE;
 
     for (bs = s->top; bs != s->base_bs; bs = bdrv_filter_or_cow_bs(bs)) {
         if (bdrv_skip_filters(bs) == bdrv_skip_filters(s->base_bs)) {
@@ -382,10 +383,12 @@ static bool commit_add_nodes(CommitJob *s, Error **errp)
                            errp) < 0) {
         return false;
     }
-    s->base = blk_new(BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE |
-                      BLK_PERM_RESIZE,
-                      BLK_PERM_CONSISTENT_READ | BLK_PERM_GRAPH_MOD |
-                      BLK_PERM_WRITE_UNCHANGED);
+    /* Filters of the base do not let others resize it. */
+    if (bdrv_getlength(s->base_bs) < bdrv_getlength(s->top)) {
+        perm |= BLK_PERM_RESIZE;
+    }
+    s->base = blk_new(perm, BLK_PERM_CONSISTENT_READ | BLK_PERM_GRAPH_MOD |
+                            BLK_PERM_WRITE_UNCHANGED);
     blk_set_disable_request_queuing(s->base, true);
     return blk_insert_bs(s->base, s->base_bs, errp) == 0 &&
            bdrv_freeze_backing_chain(s->filter, s->base_bs, errp) == 0;

@@ -451,8 +451,11 @@ int bdrv_drop_intermediate(BlockDriverState *top, BlockDriverState *base,
         if (backing_file_str) {
             filename = g_strdup(backing_file_str);
         } else {
-            bdrv_refresh_filename(base);
-            filename = g_strdup(base->filename);
+            /* Headers name images; filters are no part of them. */
+            BlockDriverState *image = bdrv_skip_filters(base);
+
+            bdrv_refresh_filename(image);
+            filename = g_strdup(image->filename);
         }
         ret = drop_intermediate_drained(top, base, filename);
     }
