@@ -109,6 +109,10 @@ static bool check_overlay(BlockDriverState *overlay, Error **errp)
         error_setg(errp, "The overlay already has a backing image");
         return false;
     }
+    if (overlay->drv->is_filter) {
+        error_setg(errp, "Filters cannot be used as overlays");
+        return false;
+    }
     if (!overlay->drv->supports_backing) {
         error_setg(errp, "The overlay does not support backing images");
         return false;

@@ -36,11 +36,20 @@ int bdrv_check_request(int64_t offset, int64_t bytes, Error **errp)
         error_setg(errp, "bytes is negative: %" PRId64, bytes);
         return -EIO;
     }
-    if (bytes > BDRV_MAX_LENGTH || offset > BDRV_MAX_LENGTH ||
-        offset > BDRV_MAX_LENGTH - bytes) {
-        error_setg(errp, "request at %" PRId64 " of %" PRId64
-                   " bytes ends beyond the maximum (%" PRId64 ")", offset,
+    if (bytes > BDRV_MAX_LENGTH) {
+        error_setg(errp, "bytes(%" PRId64 ") exceeds maximum(%" PRId64 ")",
                    bytes, (int64_t)BDRV_MAX_LENGTH);
+        return -EIO;
+    }
+    if (offset > BDRV_MAX_LENGTH) {
+        error_setg(errp, "offset(%" PRId64 ") exceeds maximum(%" PRId64 ")",
+                   offset, (int64_t)BDRV_MAX_LENGTH);
+        return -EIO;
+    }
+    if (offset > BDRV_MAX_LENGTH - bytes) {
+        error_setg(errp, "sum of offset(%" PRId64 ") and bytes(%" PRId64
+                   ") exceeds maximum(%" PRId64 ")", offset, bytes,
+                   (int64_t)BDRV_MAX_LENGTH);
         return -EIO;
     }
     return 0;

@@ -591,6 +591,14 @@ static BlockDriverState *create_protocol(const char *filename, QemuOpts *opts,
                      BDRV_O_RDWR | BDRV_O_RESIZE | BDRV_O_PROTOCOL, errp);
 }
 
+/* What was made in vain does not stay behind as half an image. */
+static void coroutine_fn delete_protocol(BlockDriverState *bs)
+{
+    if (bs) {
+        bdrv_co_delete_file(bs, NULL);
+    }
+}
+
 int coroutine_fn qcow2_co_create_opts(BlockDriver *drv, const char *filename,
                                       QemuOpts *opts, Error **errp)
 {
@@ -624,12 +632,12 @@ int coroutine_fn qcow2_co_create_opts(BlockDriver *drv, const char *filename,
     }
     if (data_name) {
         data = create_protocol(data_name, opts, errp);
-        if (!data) {
-            bdrv_unref(file);
-            return -EIO;
-        }
     }
-    ret = create_in(file, data, &img, &o, errp);
+    ret = data_name && !data ? -EIO : create_in(file, data, &img, &o, errp);
+    if (ret < 0) {
+        delete_protocol(data);
+        delete_protocol(file);
+    }
     bdrv_unref(data);
     bdrv_unref(file);
     return ret;

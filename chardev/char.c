@@ -134,7 +134,7 @@ static bool open_log(Chardev *chr, ChardevCommon *common, Error **errp)
     flags |= common->has_logappend && common->logappend ? O_APPEND : O_TRUNC;
     chr->logfd = qemu_open_old(common->logfile, flags, 0666);
     if (chr->logfd < 0) {
-        error_setg_errno(errp, errno, "Unable to open logfile %s",
+        error_setg_errno(errp, errno, "Could not create '%s'",
                          common->logfile);
         return false;
     }

@@ -323,7 +323,7 @@ static int print_map(BlockBackend *blk, bool json, int64_t start, int64_t end)
     while (start < end) {
         ret = get_entry(blk_bs(blk), start, end - start, &next);
         if (ret < 0) {
-            error_report("Failed to read image metadata: %s",
+            error_report("Could not read file metadata: %s",
                          strerror(-ret));
             return 1;
         }

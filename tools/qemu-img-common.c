@@ -203,7 +203,7 @@ static QDict *open_options(const ImgOpen *how, const char *name)
         error_report("--image-opts and --format are mutually exclusive");
         return NULL;
     }
-    options = keyval_parse(name, NULL, NULL, &err);
+    options = keyval_parse(name, "file", NULL, &err);
     if (!options) {
         error_report_err(err);
         return NULL;

@@ -7,12 +7,15 @@
 #include "qemu/osdep.h"
 #include "tools/qemu-img.h"
 #include "qapi/qmp/qdict.h"
+#include "qom/object_interfaces.h"
 #include "qemu/cutils.h"
 #include "qemu/units.h"
 
 #define CHUNK (1 * MiB)
 
 /* ---- compare ---- */
+
+enum { COMPARE_OPT_OBJECT = 512 };
 
 enum { SAME = 0, DIFFERENT = 1, FAILED = 2, STATUS_FAILED = 3 };
 
@@ -199,10 +202,25 @@ static int compare(Compare *c)
     return ret;
 }
 
+/* 1 would say that the images differ. */
+static bool make_object(const char *str)
+{
+    Error *err = NULL;
+
+    if (user_creatable_print_help_from_str(str)) {
+        exit(SAME);
+    }
+    if (!user_creatable_add_from_str(str, &err)) {
+        error_report_err(err);
+        return false;
+    }
+    return true;
+}
+
 int img_compare(int argc, char **argv)
 {
     static const struct option options[] = {
-        { "object", required_argument, NULL, IMG_OPT_OBJECT },
+        { "object", required_argument, NULL, COMPARE_OPT_OBJECT },
         { "image-opts", no_argument, NULL, IMG_OPT_IMAGE_OPTS },
         { "force-share", no_argument, NULL, 'U' },
         { NULL }
@@ -218,6 +236,11 @@ int img_compare(int argc, char **argv)
         case 'F': fmt2 = optarg; break;
         case 'T': cache = optarg; break;
         case 's': c.strict = true; break;
+        case COMPARE_OPT_OBJECT:
+            if (!make_object(optarg)) {
+                return FAILED;
+            }
+            break;
         }
     }
     if (optind != argc - 2) {

@@ -299,8 +299,7 @@ int img_measure(int argc, char **argv)
     }
     name = argv[optind];
     if (!name && (m.o.image_opts || m.o.fmt || m.snapshot)) {
-        error_report("--image-opts, -f, and -l can only be used with a "
-                     "filename argument.");
+        error_report("--image-opts, -f, and -l require a filename argument.");
     } else if (!name && m.size < 0) {
         error_report("Either --size N or one filename must be specified.");
     } else if (name && m.size >= 0) {

@@ -115,11 +115,11 @@ bool is_valid_option_list(const char *p)
     if (!len || p[0] == ',') {
         return false;
     }
-    /* An escaped comma at the end would swallow what is appended. */
+    /* A single comma at the end would be doubled by what is appended. */
     for (i = len; i > 0 && p[i - 1] == ','; i--) {
         commas++;
     }
-    return commas == 0;
+    return commas % 2 == 0;
 }
 
 /* ---- Descriptions ---- */
@@ -798,8 +798,7 @@ void qemu_opts_print(QemuOpts *opts, const char *separator)
         printf("%s%s=", sep, desc->name);
         if (desc->type == QEMU_OPT_STRING) {
             print_escaped(value);
-        } else if (opt && (desc->type == QEMU_OPT_SIZE ||
-                           desc->type == QEMU_OPT_NUMBER)) {
+        } else if (opt && desc->type == QEMU_OPT_SIZE) {
             printf("%" PRIu64, opt->value.uint);
         } else {
             printf("%s", value);

@@ -239,7 +239,9 @@ static void test_help(void)
     g_assert_false(is_valid_option_list(""));
     g_assert_false(is_valid_option_list(",a"));
     g_assert_false(is_valid_option_list("a,"));
+    g_assert_true(is_valid_option_list("a,,"));
     g_assert_false(is_valid_option_list("a,,,"));
+    g_assert_true(is_valid_option_list("a,,,,"));
 }
 
 static void test_append(void)
