@@ -468,10 +468,19 @@ void block_job_cancel_sync_all(void)
     bdrv_drain_all_begin();
     while ((job = block_job_next(NULL))) {
         AioContext *ctx = blk_get_aio_context(job->blk);
+        /* It can't be paused, and its requests wait for the end of the
+         * drained section, as those of a device do. */
+        bool waits = job->driver->job_type == BLOCK_JOB_TYPE_CREATE;
 
+        if (waits) {
+            bdrv_drain_all_end();
+        }
         aio_context_acquire(ctx);
         block_job_cancel_sync(job);
         aio_context_release(ctx);
+        if (waits) {
+            bdrv_drain_all_begin();
+        }
     }
     bdrv_drain_all_end();
 }
