@@ -180,6 +180,7 @@ static int coroutine_fn store_header(BlockDriverState *bs, const Amend *a)
             g_free(s->data_file_name);
             s->data_file_name = g_steal_pointer(&old_name);
         }
+        qcow2_header_restore(bs);
     } else {
         s->maps_unstable = true;
         ret = qcow2_barrier(bs);

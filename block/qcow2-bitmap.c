@@ -250,6 +250,7 @@ static int coroutine_fn store_directory(BlockDriverState *bs)
     g_autoptr(GByteArray) out = encode_directory(s);
     Qcow2BitmapsExt old = s->bitmaps, new = { 0 };
     uint64_t old_autoclear = s->hdr.autoclear;
+    bool switched = false;
     int64_t offset = 0;
     int ret = 0;
 
@@ -278,6 +279,7 @@ static int coroutine_fn store_directory(BlockDriverState *bs)
         s->bitmaps = new;
         s->hdr.autoclear &= ~QCOW2_AUTOCLEAR_BITMAPS;
         s->hdr.autoclear |= new.nb_bitmaps ? QCOW2_AUTOCLEAR_BITMAPS : 0;
+        switched = true;
         ret = qcow2_header_write(bs);
         if (ret >= 0) {
             ret = qcow2_barrier(bs);
@@ -286,7 +288,10 @@ static int coroutine_fn store_directory(BlockDriverState *bs)
     if (ret < 0) {
         s->bitmaps = old;
         s->hdr.autoclear = old_autoclear;
-        if (offset) {
+        if (switched && !qcow2_header_restore(bs)) {
+            return ret;
+        }
+        if (offset > 0) {
             qcow2_free_unused(bs, offset, qcow2_clusters(s, out->len));
         }
         return ret;
@@ -420,27 +425,33 @@ static int coroutine_fn load_one(BlockDriverState *bs, const Qcow2Bitmap *e,
 
 int coroutine_fn qcow2_bitmaps_mark_in_use(BlockDriverState *bs)
 {
+    g_autoptr(GHashTable) marked = g_hash_table_new(NULL, NULL);
     Qcow2State *s = bs->opaque;
-    g_autoptr(GPtrArray) changed = g_ptr_array_new();
     BdrvDirtyBitmap *bitmap;
-    guint i;
-    int ret;
+    Qcow2Bitmap *e;
+    int ret = 0;
 
     FOR_EACH_DIRTY_BITMAP(bs, bitmap) {
-        Qcow2Bitmap *e = bdrv_dirty_bitmap_get_persistence(bitmap)
+        e = bdrv_dirty_bitmap_get_persistence(bitmap)
             ? find_entry(s, bdrv_dirty_bitmap_name(bitmap)) : NULL;
-
         if (e && !(e->flags & QCOW2_BITMAP_IN_USE)) {
             e->flags |= QCOW2_BITMAP_IN_USE;
-            g_ptr_array_add(changed, e);
+            g_hash_table_insert(marked, bitmap, e);
         }
     }
-    ret = changed->len ? update_directory(bs) : 0;
+    if (s->header_unsure) {
+        ret = store_directory(bs);
+    } else if (g_hash_table_size(marked)) {
+        ret = update_directory(bs);
+    }
     if (ret < 0) {
-        for (i = 0; i < changed->len; i++) {
-            Qcow2Bitmap *e = g_ptr_array_index(changed, i);
-
-            e->flags &= ~QCOW2_BITMAP_IN_USE;
+        /* The image has them as valid: no writes until that has changed. */
+        FOR_EACH_DIRTY_BITMAP(bs, bitmap) {
+            e = g_hash_table_lookup(marked, bitmap);
+            if (e) {
+                e->flags &= ~QCOW2_BITMAP_IN_USE;
+                bdrv_dirty_bitmap_set_readonly(bitmap, true);
+            }
         }
         return ret;
     }
@@ -715,7 +726,9 @@ int coroutine_fn qcow2_bitmaps_store(BlockDriverState *bs, Error **errp)
     }
     if (ret < 0 || !stored->len) {
         for (i = 0; i < stored->len; i++) {
-            free_contents(bs, g_ptr_array_index(stored, i));
+            if (!s->header_unsure) {
+                free_contents(bs, g_ptr_array_index(stored, i));
+            }
             entry_free(g_ptr_array_index(stored, i));
         }
         goto out;

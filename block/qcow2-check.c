@@ -209,6 +209,7 @@ static int coroutine_fn write_table(Qcow2Check *c, Rebuild *r)
     }
     if (ret < 0) {
         s->hdr = old;
+        qcow2_header_restore(bs);
     }
     return ret;
 }

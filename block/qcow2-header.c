@@ -672,11 +672,22 @@ int coroutine_fn qcow2_header_write(BlockDriverState *bs)
     memcpy(out->data, fixed, MIN(h.header_length, sizeof(fixed)));
     g_byte_array_append(out, padding, -out->len % QCOW2_SECTOR);
     ret = bdrv_co_pwrite(bs->file, 0, out->len, out->data, 0);
+    s->header_unsure = ret < 0;
     if (ret < 0) {
         return ret;
     }
     s->hdr = h;
     return 0;
+}
+
+bool coroutine_fn qcow2_header_restore(BlockDriverState *bs)
+{
+    Qcow2State *s = bs->opaque;
+
+    if (qcow2_header_write(bs) < 0 || qcow2_barrier(bs) < 0) {
+        s->header_unsure = true;
+    }
+    return !s->header_unsure;
 }
 
 int coroutine_fn qcow2_header_write_features(BlockDriverState *bs)

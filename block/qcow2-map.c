@@ -227,6 +227,7 @@ static int coroutine_fn activate_l1(BlockDriverState *bs, uint64_t offset,
     if (ret < 0) {
         s->hdr.l1_offset = old_offset;
         s->hdr.l1_size = old_size;
+        qcow2_header_restore(bs);
         return ret;
     }
     if (old_size) {
@@ -284,7 +285,7 @@ int coroutine_fn qcow2_l1_grow(BlockDriverState *bs, uint64_t entries,
     if (ret == 0) {
         ret = activate_l1(bs, offset, size);
     }
-    if (ret < 0) {
+    if (ret < 0 && !s->header_unsure) {
         qcow2_free_unused(bs, offset,
                           qcow2_clusters(s, size * sizeof(uint64_t)));
     }

@@ -12,6 +12,8 @@
  *   3. A map never refers to a cluster before the data copied into it are
  *      there.
  *   4. A refcount table entry never refers to a block that is not there.
+ *   5. While it is not known which of two headers is on the disk, what either
+ *      refers to stays allocated, and no flush succeeds (->header_unsure).
  * So a crash leaks clusters at worst.
  */
 #include "qemu/osdep.h"
@@ -303,9 +305,14 @@ int coroutine_fn qcow2_limit_frees(BlockDriverState *bs)
 static int coroutine_fn write_maps_and_free(BlockDriverState *bs)
 {
     Qcow2State *s = bs->opaque;
-    int ret;
+    int ret = 0;
 
-    ret = qcow2_write_l2(bs);
+    if (s->header_unsure) {
+        ret = qcow2_header_write(bs);
+    }
+    if (ret == 0) {
+        ret = qcow2_write_l2(bs);
+    }
     if (ret == 0) {
         ret = write_l1(bs);
     }

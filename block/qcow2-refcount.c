@@ -537,6 +537,7 @@ static int coroutine_fn switch_table(BlockDriverState *bs, uint64_t offset,
     if (ret < 0) {
         s->hdr.reftable_offset = old_offset;
         s->hdr.reftable_clusters = old_clusters;
+        qcow2_header_restore(bs);
         return ret;
     }
     qcow2_free_later(bs, old_offset, (uint64_t)old_clusters << s->cluster_bits,

@@ -213,9 +213,12 @@ static int coroutine_fn store_size(BlockDriverState *bs, uint64_t size,
     if (ret == 0) {
         s->hdr.size = size;
         ret = qcow2_header_write(bs);
+        if (ret < 0) {
+            s->hdr.size = old;
+            qcow2_header_restore(bs);
+        }
     }
     if (ret < 0) {
-        s->hdr.size = old;
         error_setg_errno(errp, -ret, "Failed to update the image size");
         return ret;
     }

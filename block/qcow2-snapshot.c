@@ -358,6 +358,9 @@ static int coroutine_fn create_locked(BlockDriverState *bs, void *opaque)
     }
     if (ret < 0) {
         qcow2_snapshot_clear(&s->snapshots[--s->nb_snapshots]);
+        if (s->header_unsure) {
+            return ret;         /* the image may have it */
+        }
         qcow2_free_unused(bs, l1_offset, qcow2_clusters(s, l1_bytes));
         goto undo;
     }
@@ -419,8 +422,10 @@ static int coroutine_fn switch_l1(BlockDriverState *bs, uint64_t *l1,
     }
     if (ret < 0) {
         s->hdr = old;
-        qcow2_free_unused(bs, offset,
-                          qcow2_clusters(s, entries * sizeof(uint64_t)));
+        if (qcow2_header_restore(bs)) {
+            qcow2_free_unused(bs, offset,
+                              qcow2_clusters(s, entries * sizeof(uint64_t)));
+        }
         return ret;
     }
     qcow2_free_later(bs, old.l1_offset, old.l1_size * sizeof(uint64_t),
@@ -466,7 +471,9 @@ static int coroutine_fn goto_locked(BlockDriverState *bs, void *opaque)
     }
     ret = switch_l1(bs, new_l1, entries, sn->disk_size);
     if (ret < 0) {
-        unref_tree(bs, new_l1, entries);
+        if (!s->header_unsure) {
+            unref_tree(bs, new_l1, entries);
+        }
         return ret;
     }
     old_l1 = g_steal_pointer(&s->l1);

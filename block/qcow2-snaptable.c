@@ -233,7 +233,7 @@ int coroutine_fn qcow2_snapshots_store(BlockDriverState *bs)
     if (ret < 0) {
         s->hdr.snapshots_offset = old_offset;
         s->hdr.nb_snapshots = old_nb;
-        if (out->len) {
+        if (qcow2_header_restore(bs) && out->len) {
             qcow2_free_unused(bs, offset, qcow2_clusters(s, out->len));
         }
         return ret;

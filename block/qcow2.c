@@ -458,6 +458,15 @@ static int coroutine_fn mark_in_use(BlockDriverState *bs, void *opaque)
     return qcow2_bitmaps_mark_in_use(bs);
 }
 
+/* They may be stored, but the image stays writable. */
+static void back_in_use(BlockDriverState *bs)
+{
+    if (qcow2_run_locked(bs, mark_in_use, NULL) < 0) {
+        error_report("%s: Failed to mark dirty bitmaps as in use",
+                     bdrv_get_node_name(bs));
+    }
+}
+
 static int check_reopen_rw(BlockDriverState *bs, Error **errp)
 {
     Qcow2State *s = bs->opaque;
@@ -494,6 +503,9 @@ static int qcow2_reopen_prepare(BDRVReopenState *state,
         ret = qcow2_run_locked(bs, sync_all, r);
     }
     if (ret < 0) {
+        if (r->to_ro) {
+            back_in_use(bs);
+        }
         g_free(r);
         return ret;
     }
@@ -534,9 +546,8 @@ static void qcow2_reopen_abort(BDRVReopenState *state)
 {
     Reopen *r = state->opaque;
 
-    if (r->to_ro && qcow2_run_locked(state->bs, mark_in_use, NULL) < 0) {
-        error_report("%s: Failed to mark dirty bitmaps as in use",
-                     bdrv_get_node_name(state->bs));
+    if (r->to_ro) {
+        back_in_use(state->bs);
     }
     g_clear_pointer(&state->opaque, g_free);
 }
@@ -574,11 +585,16 @@ static int coroutine_fn store_backing(BlockDriverState *bs, void *opaque)
     s->backing_name = g_strdup(c->file);
     s->backing_format = g_strdup(c->format);
     ret = qcow2_header_write(bs);
+    if (ret == 0) {
+        /* The old one may be deleted as soon as it is not needed here. */
+        ret = qcow2_barrier(bs);
+    }
     if (ret < 0) {
         g_free(s->backing_name);
         g_free(s->backing_format);
         s->backing_name = old_name;
         s->backing_format = old_format;
+        qcow2_header_restore(bs);
         return ret;
     }
     g_free(old_name);

@@ -266,6 +266,7 @@ typedef struct Qcow2State {
     CoMutex lock;               /* all below */
 
     Qcow2Header hdr;            /* as on the disk */
+    bool header_unsure;         /* unless a write of it has failed */
     uint8_t *unknown_fields;    /* of the header, behind what we know */
     uint32_t unknown_fields_size;
     QLIST_HEAD(, Qcow2Extension) unknown_exts;
@@ -408,6 +409,13 @@ int coroutine_fn qcow2_header_read_extensions(BlockDriverState *bs,
 /* Write all of it, as ->hdr, names and extensions are now. -ENOSPC: it does
  * not fit into a cluster. */
 int coroutine_fn qcow2_header_write(BlockDriverState *bs);
+/*
+ * For when that, or the flush after it, has failed and ->hdr is again what it
+ * was before: nobody knows which of the two headers is on the disk, so this
+ * one is written once more.  False: it is still not known (->header_unsure),
+ * and what either of them refers to must stay allocated.
+ */
+bool coroutine_fn qcow2_header_restore(BlockDriverState *bs);
 /* Write the feature bits only, and flush. */
 int coroutine_fn qcow2_header_write_features(BlockDriverState *bs);
 void qcow2_header_free(Qcow2State *s);
