@@ -843,8 +843,11 @@ BlockErrorAction block_job_error_action(BlockJob *job, BlockdevOnError on_err,
                                         int is_read, int error)
 {
     BlockErrorAction action = block_job_policy(on_err, error);
+    /* Other requests that were in flight fail, too: clients resume once. */
+    bool again = action == BLOCK_ERROR_ACTION_STOP && job->user_paused &&
+                 job->iostatus != BLOCK_DEVICE_IO_STATUS_OK;
 
-    if (block_job_sends_events(job)) {
+    if (block_job_sends_events(job) && !again) {
         qapi_event_send_block_job_error(job->id,
                                         is_read ? IO_OPERATION_TYPE_READ
                                                 : IO_OPERATION_TYPE_WRITE,

@@ -144,7 +144,8 @@ void block_job_event_ready(BlockJob *job);
 
 /*
  * An I/O error (@error > 0) happened: what to do by policy @on_err?  STOP has
- * been carried out already: the job is paused as if by the user.
+ * been carried out already: the job is paused as if by the user.  Sends
+ * BLOCK_JOB_ERROR, but for a job that stands on an error already.
  */
 BlockErrorAction block_job_error_action(BlockJob *job, BlockdevOnError on_err,
                                         int is_read, int error);
