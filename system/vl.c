@@ -291,11 +291,9 @@ bool machine_prepare_start(Error **errp)
 
 void qemu_cleanup(void)
 {
-    /* Jobs pause once, and nothing they wait for is throttled. */
-    bdrv_drain_all_begin();
-    vm_shutdown();
+    /* Before anything else makes them pause: clients see that once. */
     block_job_cancel_sync_all();
-    bdrv_drain_all_end();
+    vm_shutdown();
     devices_cleanup();
     blockdev_close_all_bdrv_states();
     bdrv_close_all();
