@@ -315,13 +315,6 @@ static bool mirror_check(const MirrorJobConfig *cfg, Error **errp)
                          bdrv_get_device_or_node_name(bad));
         return false;
     }
-    if (target_length < length && !cfg->is_commit) {
-        error_setg(errp, "Target '%s' is too small: it has %" PRId64
-                   " bytes, source '%s' has %" PRId64,
-                   bdrv_get_device_or_node_name(cfg->target), target_length,
-                   bdrv_get_device_or_node_name(cfg->bs), length);
-        return false;
-    }
     return true;
 }
 

@@ -461,11 +461,28 @@ static void mirror_deferred(BlockJob *job, void *opaque)
     block_job_completed(job, s->ret);
 }
 
+/* Clients expect the job to fail, not the command. */
+static void mirror_check_target_length(MirrorJob *s)
+{
+    int64_t length = blk_getlength(s->target->blk);
+    Error *err = NULL;
+
+    if (length < 0) {
+        s->ret = length;
+    } else if (length < s->length) {
+        error_setg(&err, "Source and target image have different sizes");
+        block_job_take_error(&s->common, err);
+        s->ret = -EINVAL;
+    }
+}
+
 void coroutine_fn mirror_run(void *opaque)
 {
     MirrorJob *s = opaque;
 
     block_job_progress_set_remaining(&s->common, 0);
+    mirror_check_target_length(s);
+    /* In any case: what is in a bitmap goes back to it. */
     s->scanning = true;
     mirror_init_dirty(s);
     s->scanning = false;
