@@ -208,10 +208,21 @@ static int coroutine_fn write_table(Qcow2Check *c, Rebuild *r)
         ret = bdrv_co_flush(bs->file->bs);
     }
     if (ret < 0) {
+        /* Who has changed more of it writes the old one again. */
         s->hdr = old;
-        qcow2_header_restore(bs);
+        s->header_unsure = true;
     }
     return ret;
+}
+
+/* After a rebuild that has failed; ->hdr is what it was before. */
+static void coroutine_fn restore_header(BlockDriverState *bs)
+{
+    Qcow2State *s = bs->opaque;
+
+    if (s->header_unsure) {
+        qcow2_header_restore(bs);
+    }
 }
 
 static int coroutine_fn rebuild_refs(Qcow2Check *c)
@@ -357,6 +368,7 @@ static int coroutine_fn rebuild_as(Qcow2Check *c, unsigned order,
     ret = rebuild_refs(c);
     if (ret < 0) {
         set_order(s, old.refcount_order, old.version);
+        restore_header(bs);
     } else {
         ret = drop_refs(bs, &old, table, entries);
     }
@@ -524,6 +536,7 @@ static int coroutine_fn check_counts(Qcow2Check *c, BdrvCheckResult *res,
         fprintf(stderr, "Rebuilding refcount structure\n");
         ret = rebuild_refs(c);
         if (ret < 0) {
+            restore_header(c->bs);
             error_report("ERROR writing refblock: %s", strerror(-ret));
             return ret;
         }

@@ -178,8 +178,9 @@ static int coroutine_fn cover_tables(BlockDriverState *bs)
     int ret = 0;
 
     if (length >= 0 && length < s->tables_end) {
-        ret = bdrv_co_truncate(bs->file, s->tables_end, false,
-                               PREALLOC_MODE_OFF, 0, NULL);
+        /* To set the length could cut off what is being written behind it. */
+        ret = bdrv_co_pwrite_zeroes(bs->file, s->tables_end - s->cluster_size,
+                                    s->cluster_size, 0);
     }
     if (length < 0 || ret < 0) {
         return MIN(length, ret);
