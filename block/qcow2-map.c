@@ -424,8 +424,6 @@ static int coroutine_fn new_table(BlockDriverState *bs, uint64_t l1_index)
     } else if (!fresh) {
         s->maps_unstable = true;
         ret = bdrv_co_pwrite_zeroes(bs->file, new, s->cluster_size, 0);
-    } else {
-        s->tables_end = MAX(s->tables_end, new + s->cluster_size);
     }
     if (ret < 0) {
         qcow2_cache_forget(s->l2_cache, new, s->cluster_size);

@@ -169,26 +169,6 @@ void qcow2_l1_dirty(Qcow2State *s, uint32_t index)
     }
 }
 
-/* New tables are not written where the file reads as zeroes.  What lies behind
- * them makes it long enough, unless that write failed. */
-static int coroutine_fn cover_tables(BlockDriverState *bs)
-{
-    Qcow2State *s = bs->opaque;
-    int64_t length = bdrv_getlength(bs->file->bs);
-    int ret = 0;
-
-    if (length >= 0 && length < s->tables_end) {
-        /* To set the length could cut off what is being written behind it. */
-        ret = bdrv_co_pwrite_zeroes(bs->file, s->tables_end - s->cluster_size,
-                                    s->cluster_size, 0);
-    }
-    if (length < 0 || ret < 0) {
-        return MIN(length, ret);
-    }
-    s->tables_end = 0;
-    return 0;
-}
-
 static int coroutine_fn write_l1(BlockDriverState *bs)
 {
     Qcow2State *s = bs->opaque;
@@ -197,10 +177,7 @@ static int coroutine_fn write_l1(BlockDriverState *bs)
     if (s->l1_dirty_from >= s->l1_dirty_to) {
         return 0;
     }
-    ret = s->tables_end ? cover_tables(bs) : 0;
-    if (ret == 0) {
-        ret = stabilize_refs(bs);
-    }
+    ret = stabilize_refs(bs);
     if (ret == 0 && s->maps_unstable) {
         ret = qcow2_barrier(bs);
     }

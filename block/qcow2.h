@@ -295,7 +295,6 @@ typedef struct Qcow2State {
     bool refs_unstable;         /* refs or copied data since last flush */
     bool data_unstable;         /* part of that is in an external file */
     bool maps_unstable;
-    uint64_t tables_end;        /* of L2 tables that nobody has written */
     GArray *frees;              /* Qcow2Free */
     uint64_t frees_clusters;
 
