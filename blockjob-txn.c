@@ -456,10 +456,36 @@ int block_job_complete_sync(BlockJob *job, Error **errp)
     return ret;
 }
 
+static void block_job_lock_and_cancel(BlockJob *job)
+{
+    AioContext *ctx = blk_get_aio_context(job->blk);
+
+    aio_context_acquire(ctx);
+    block_job_cancel_sync(job);
+    aio_context_release(ctx);
+}
+
+/* Jobs of this type have no node by which a drained section could pause them;
+ * their requests would wait for its end. */
+static BlockJob *block_job_first_create(void)
+{
+    BlockJob *job;
+
+    for (job = block_job_next(NULL); job; job = block_job_next(job)) {
+        if (job->driver->job_type == BLOCK_JOB_TYPE_CREATE) {
+            break;
+        }
+    }
+    return job;
+}
+
 void block_job_cancel_sync_all(void)
 {
     BlockJob *job;
 
+    while ((job = block_job_first_create())) {
+        block_job_lock_and_cancel(job);
+    }
     if (!block_job_next(NULL)) {
         return;
     }
@@ -467,20 +493,7 @@ void block_job_cancel_sync_all(void)
      * in a drained section there are no limits. */
     bdrv_drain_all_begin();
     while ((job = block_job_next(NULL))) {
-        AioContext *ctx = blk_get_aio_context(job->blk);
-        /* It can't be paused, and its requests wait for the end of the
-         * drained section, as those of a device do. */
-        bool waits = job->driver->job_type == BLOCK_JOB_TYPE_CREATE;
-
-        if (waits) {
-            bdrv_drain_all_end();
-        }
-        aio_context_acquire(ctx);
-        block_job_cancel_sync(job);
-        aio_context_release(ctx);
-        if (waits) {
-            bdrv_drain_all_begin();
-        }
+        block_job_lock_and_cancel(job);
     }
     bdrv_drain_all_end();
 }
