@@ -14,7 +14,10 @@
  *   4. A refcount table entry never refers to a block that is not there.
  *   5. While it is not known which of two headers is on the disk, what either
  *      refers to stays allocated, and no flush succeeds (->header_unsure).
- * So a crash leaks clusters at worst.
+ * So a crash leaks clusters at worst, with two exceptions that a check calls
+ * errors, and that cost no data: a snapshot that was being made may leave
+ * entries that claim to be the only ones; and a write that failed behind a new
+ * L2 table at the end of the file may leave that table outside of it.
  */
 #include "qemu/osdep.h"
 #include "block/qcow2.h"
